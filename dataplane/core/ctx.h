@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a stage may use besides the burst: the worker's view of the configuration, its own
+ * counters, rate limits and output lists. One per worker; nobody else touches it while the
+ * worker runs, but for relaxed reads of the counters.
+ */
+#ifndef VS_CORE_CTX_H
+#define VS_CORE_CTX_H
+
+#include "dataplane/core/clock.h"
+#include "dataplane/core/conf.h"
+#include "dataplane/core/event.h"
+#include "dataplane/core/stats.h"
+
+/** Slots of the cache that keeps one new address from being reported with every frame. */
+enum {
+	VS_REPORTED_SLOTS = 256,
+};
+
+/** struct vs_port_pace - rate limits of one port */
+struct vs_port_pace {
+	struct vs_pace storm;
+	struct vs_pace learn;
+	uint32_t storm_told_s; /* second of the last storm event */
+};
+
+/** struct vs_reported - an address that was reported to control, and when */
+struct vs_reported {
+	uint64_t key;
+	uint64_t when_tsc;
+};
+
+/** struct vs_out - the frames of this burst that go to one port, in order */
+struct vs_out {
+	uint16_t n;
+	uint8_t pkt[VS_BURST_MAX]; /* indices into the burst */
+};
+
+struct vs_ctx {
+	const struct vs_conf *conf;
+	uint64_t now_tsc;
+	uint32_t now_s;
+	uint16_t pair; /* queue pair this burst came from */
+
+	uint64_t flooded_bytes; /* written by flood copies in this visit */
+	uint16_t n_touched;
+	uint16_t touched[VS_PORTS_MAX]; /* ports whose output list is not empty */
+
+	struct vs_port_stats *port_stats[VS_PORTS_MAX]; /* set by control while the id is unused */
+	struct vs_switch_stats switch_stats[VS_SWITCHES_MAX];
+	struct vs_port_pace pace[VS_PORTS_MAX];
+	struct vs_reported reported[VS_REPORTED_SLOTS];
+	struct vs_event_ring events;
+	struct vs_out out[VS_PORTS_MAX];
+};
+
+/** vs_ctx_count_drop() - count a drop at @port and keep @pkt as its sample */
+void vs_ctx_count_drop(struct vs_ctx *ctx, uint16_t port, const struct vs_pkt *pkt,
+		       enum vs_drop reason);
+
+/** vs_pkt_drop() - the frame ends here, for a reason with side IN. */
+static inline void vs_pkt_drop(struct vs_ctx *ctx, struct vs_pkt *pkt, enum vs_drop reason)
+{
+	pkt->drop = (uint8_t)reason;
+	vs_ctx_count_drop(ctx, pkt->in_port, pkt, reason);
+}
+
+/** vs_out_add() - packet @index of the burst also goes to @port. */
+static inline void vs_out_add(struct vs_ctx *ctx, uint16_t port, uint8_t index)
+{
+	struct vs_out *out = &ctx->out[port];
+
+	if (out->n == 0)
+		ctx->touched[ctx->n_touched++] = port;
+	out->pkt[out->n++] = index;
+}
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The reasons for which a frame is dropped. There is no other way to lose a frame: whoever
+ * drops one names its reason here, and the name, the side and the sentence below are what
+ * `vmswitch drops show` prints. A new reason is one line.
+ *
+ * Side IN is counted at the port the frame came from, side OUT at the port it was meant for
+ * (one count per copy of a flood).
+ */
+#ifndef VS_CORE_DROP_H
+#define VS_CORE_DROP_H
+
+#include <stdint.h>
+
+/* clang-format off */
+#define VS_DROP_REASONS(X) \
+	X(VNET_SHORT,     "vnet_short",     IN,  "buffer chain shorter than the virtio-net header") \
+	X(CHAIN_BYTES,    "chain_bytes",    IN,  "buffer chain longer than a 64 KiB frame with its headers") \
+	X(CHAIN_DESCS,    "chain_descs",    IN,  "frame scattered over too many descriptors") \
+	X(RUNT,           "runt",           IN,  "frame shorter than an Ethernet header") \
+	X(OFFLOAD_DENIED, "offload_denied", IN,  "virtio-net header asks for an offload that was not negotiated") \
+	X(LINK_DOWN,      "link_down",      IN,  "the sending port is set down (port set NAME link up)") \
+	X(MTU_IN,         "mtu_in",         IN,  "frame longer than the MTU of the port that sent it (port set NAME mtu N)") \
+	X(VLAN_SHORT,     "vlan_short",     IN,  "frame ends inside its VLAN tag") \
+	X(VLAN_TAGGED,    "vlan_tagged",    IN,  "tagged frame from a port that may only send untagged ones") \
+	X(SRC_INVALID,    "src_invalid",    IN,  "source address is zero or a group address") \
+	X(SPOOF,          "spoof",          IN,  "source address is not the one given to this port (port set NAME mac MAC|any)") \
+	X(RESERVED_MAC,   "reserved_mac",   IN,  "link-local destination 01-80-C2-00-00-0x, which no switch forwards") \
+	X(HAIRPIN,        "hairpin",        IN,  "destination is behind the port the frame came from") \
+	X(STORM,          "storm",          IN,  "broadcast, multicast and unknown unicast beyond the storm limit (port set NAME storm PPS)") \
+	X(FLOOD_BUDGET,   "flood_budget",   IN,  "flood copies beyond the byte budget of one visit to this port") \
+	X(NO_RECEIVER,    "no_receiver",    IN,  "flooded, but no other port of the switch is up") \
+	X(PORT_DOWN,      "port_down",      OUT, "the destination port is down: not connected, not started by its guest, or set down") \
+	X(MTU_OUT,        "mtu_out",        OUT, "frame longer than the MTU of the destination port (port set NAME mtu N)") \
+	X(RX_FULL,        "rx_full",        OUT, "the guest has no free receive buffer") \
+	X(RX_SMALL,       "rx_small",       OUT, "the guest's receive buffer is too small for the frame") \
+	X(RX_PIECES,      "rx_pieces",      OUT, "the guest's receive buffers are too small: too many of them for one frame") \
+	X(RING_BROKEN,    "ring_broken",    OUT, "the guest's receive ring broke the rules and is detached") \
+	X(MEM_LOST,       "mem_lost",       OUT, "guest memory went away while the frame was copied")
+/* clang-format on */
+
+/** Reasons; VS_DROP_NONE is "not dropped" and is never counted. */
+enum vs_drop {
+	VS_DROP_NONE,
+#define X(id, name, side, text) VS_DROP_##id,
+	VS_DROP_REASONS(X)
+#undef X
+	VS_DROP_COUNT,
+};
+
+/** At which port a reason is counted. */
+enum vs_drop_side {
+	VS_DROP_SIDE_IN,
+	VS_DROP_SIDE_OUT,
+};
+
+/**
+ * vs_drop_name() - the name of a reason as the user sees it
+ * @reason:	any value; an unknown one gives "unknown"
+ *
+ * Return: a static string, never NULL.
+ */
+const char *vs_drop_name(enum vs_drop reason);
+
+/**
+ * vs_drop_text() - one sentence that says what happened and what to do about it
+ * @reason:	any value
+ *
+ * Return: a static string, never NULL.
+ */
+const char *vs_drop_text(enum vs_drop reason);
+
+/**
+ * vs_drop_side() - at which port a reason is counted
+ * @reason:	a reason other than VS_DROP_NONE
+ */
+enum vs_drop_side vs_drop_side(enum vs_drop reason);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sizes that several layers must agree on. Anything that bounds what a guest can make the
+ * switch do stands here, so that it can be reviewed in one place.
+ */
+#ifndef VS_CORE_LIMITS_H
+#define VS_CORE_LIMITS_H
+
+enum {
+	/** Ports of one daemon (384 guests are the aim; ids are indices below this). */
+	VS_PORTS_MAX = 1024,
+	/** Switches of one daemon. */
+	VS_SWITCHES_MAX = 256,
+	/** Forwarding ids (broadcast domains) of one daemon; fid 0 is never used. */
+	VS_FIDS_MAX = 1024,
+	/** Names of switches, ports and VMs, with the final NUL. */
+	VS_NAME_MAX = 32,
+	/** Polling threads of one daemon. */
+	VS_WORKERS_MAX = 16,
+
+	/** Frames in one burst. */
+	VS_BURST_MAX = 64,
+	/** Private header bytes taken from each frame; only these are ever judged. */
+	VS_HDR_BYTES = 128,
+	/** Free bytes in front of the private header (a tag or a tunnel header goes there). */
+	VS_HDR_ROOM = 96,
+	/** Payload extents of all frames of one burst together. */
+	VS_BURST_EXTENTS = 1024,
+
+	/** Bytes of one virtio chain: a 64 KiB TSO frame with its headers and the virtio header. */
+	VS_CHAIN_BYTES_MAX = 65562,
+	/** Descriptors of one chain from the guest, indirect ones included. */
+	VS_CHAIN_DESCS_MAX = 64,
+	/** Descriptors used to deliver one frame to the guest. */
+	VS_DELIVER_DESCS_MAX = 1024,
+	/** Bytes a port may make the switch write in one visit, flood copies included. */
+	VS_VISIT_BYTES = 512 * 1024,
+
+	/** Port MTU: bytes of an Ethernet frame without its 14-byte header. */
+	VS_MTU_MIN = 68,
+	VS_MTU_MAX = 65535,
+	VS_MTU_DEFAULT = 9216,
+
+	VS_STORM_DEFAULT_PPS = 10000,
+	VS_MAX_MACS_DEFAULT = 1024,
+	VS_FDB_SIZE_DEFAULT = 8192,
+	VS_FDB_SIZE_MAX = 1024 * 1024,
+	VS_FDB_AGEING_DEFAULT_S = 300,
+	/** New or moved addresses a port may have learnt per second. */
+	VS_LEARN_RATE_PPS = 1000,
+};
+
+#endif
