@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The guest port's object, shared by guest.c (state), guest_link.c (socket) and guest_ops.c
+ * (workers).
+ */
+#ifndef VS_GUEST_GUEST_OBJ_H
+#define VS_GUEST_GUEST_OBJ_H
+
+#include "dataplane/guest/conn.h"
+#include "dataplane/guest/guest.h"
+#include "dataplane/guest/sock.h"
+#include "dataplane/guest/vhost.h"
+
+#include <stdbool.h>
+#include <sys/un.h>
+
+struct event;
+
+/** What `changed` was last called for. */
+struct vs_guest_told {
+	enum vs_guest_state state;
+	uint32_t pairs;
+	uint64_t faults;
+	bool up;
+};
+
+/**
+ * struct vs_guest - one guest port
+ * @dev:	the device; the only part that workers see
+ * @conn:	connection to the VMM, or NULL
+ * @listener:	server mode: the listening socket
+ * @listen_event: server mode: a VMM knocks
+ * @timer:	client mode: next attempt; server mode: listen again
+ * @probe:	periodic look for memory that is not shared, while connected
+ * @backoff_ms: wait after the next violation
+ * @up_ms:	when the connection was made
+ * @connects, @refused_conns: counters
+ * @busy:	inside of a callback that goes on to use @conn: it must not be freed
+ * @check_later: vs_guest_check() was called while @busy
+ * @violated:	the last connection was closed for a violation
+ * @unshared:	probes in a row that found nothing but zeros
+ * @connect_error: why the last attempt failed (errno), for `port show`
+ * @closed_for:	why the last connection was closed, or empty
+ */
+struct vs_guest {
+	struct vs_vhost dev;
+	struct vs_guest_env env;
+	void (*changed)(void *ctx);
+	void *ctx;
+	enum vs_guest_mode mode;
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+
+	struct vs_conn *conn;
+	struct vs_sock listener;
+	struct event *listen_event;
+	struct event *timer;
+	struct event *probe;
+	uint32_t backoff_ms;
+	uint64_t up_ms;
+	pid_t vmm_pid;
+	uint64_t connects;
+	uint64_t refused_conns;
+	bool busy;
+	bool check_later;
+	bool violated;
+	uint32_t unshared;
+	int connect_error;
+	char closed_for[132];
+	struct vs_guest_told told;
+};
+
+/** vs_guest_now_ms() - monotonic clock. */
+uint64_t vs_guest_now_ms(void);
+
+/** vs_guest_settle() - call `changed` if state, pairs, up or faults are not what was told. */
+void vs_guest_settle(struct vs_guest *guest);
+
+/**
+ * vs_guest_link_open() - make the events, and listen (server mode)
+ * Return: 0, or -errno with nothing left behind.
+ */
+int vs_guest_link_open(struct vs_guest *guest);
+
+/** vs_guest_link_close() - drop the connection, close and remove the socket, free the events. */
+void vs_guest_link_close(struct vs_guest *guest);
+
+/** vs_guest_link_drop() - end the connection for a violation of the VMM, with back-off. */
+void vs_guest_link_drop(struct vs_guest *guest, const char *why);
+
+#endif

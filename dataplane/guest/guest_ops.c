@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The worker's side of a guest port.
+ *
+ * Ring 2p is what the guest receives from in queue pair p, ring 2p + 1 what it transmits with.
+ * Workers may hold an older configuration than the one in force, so every ring is looked at
+ * before it is used; a ring that control stopped meanwhile is simply not usable any more.
+ */
+#include "dataplane/guest/guest_obj.h"
+
+#include <string.h>
+
+/*
+ * The ring faulted, or its memory went: tell control, once per start of the ring. Two workers
+ * may deliver to the same ring, hence the exchange. Not "running and not usable": control may
+ * stop the ring between the two looks, which is no fault.
+ */
+static void note_fault(struct vs_guest *guest, struct vs_vring *vr)
+{
+	const struct vs_ring *ring = &vr->ring;
+
+	if (!__atomic_load_n(&ring->run, __ATOMIC_ACQUIRE))
+		return;
+	if (ring->fault == VS_RING_OK && !__atomic_load_n(&ring->mem->lost, __ATOMIC_RELAXED))
+		return;
+	if (!__atomic_exchange_n(&vr->reported, 1, __ATOMIC_RELAXED))
+		__atomic_store_n(&guest->dev.fault_pending, 1, __ATOMIC_RELEASE);
+}
+
+static void guest_rx(void *dev, unsigned int pair, unsigned int fanout, struct vs_burst *burst)
+{
+	struct vs_guest *guest = dev;
+	struct vs_vring *vr;
+
+	if (pair >= VS_GUEST_PAIRS_MAX)
+		return;
+	vr = &guest->dev.vring[2 * pair + 1];
+	if (vs_ring_usable(&vr->ring))
+		vs_ring_pull(&vr->ring, burst, fanout);
+	note_fault(guest, vr);
+}
+
+/*
+ * Not tied to vs_ring_usable(): when control stops the ring within a round, it waits for the
+ * end of this round, and what was taken in it is given back now.
+ */
+static void guest_rx_done(void *dev, unsigned int pair)
+{
+	struct vs_guest *guest = dev;
+	struct vs_vring *vr;
+
+	if (pair >= VS_GUEST_PAIRS_MAX)
+		return;
+	vr = &guest->dev.vring[2 * pair + 1];
+	if (vr->ring.taken)
+		vs_ring_pull_done(&vr->ring);
+	note_fault(guest, vr);
+}
+
+/* The @hint'th set bit of @mask (not 0), counted around. */
+static unsigned int pick_pair(uint8_t mask, unsigned int hint)
+{
+	unsigned int skip = hint % (unsigned int)__builtin_popcount(mask);
+
+	while (skip--)
+		mask &= (uint8_t)(mask - 1);
+	return (unsigned int)__builtin_ctz(mask);
+}
+
+static void guest_tx(void *dev, unsigned int pair, struct vs_pkt *const *pkt, unsigned int n,
+		     uint8_t *fate)
+{
+	struct vs_guest *guest = dev;
+	uint8_t mask = __atomic_load_n(&guest->dev.tx_pairs, __ATOMIC_RELAXED);
+	bool broken = __atomic_load_n(&guest->dev.broken, __ATOMIC_RELAXED);
+
+	if (mask) {
+		struct vs_vring *vr = &guest->dev.vring[2 * pick_pair(mask, pair)];
+
+		if (vs_ring_usable(&vr->ring)) {
+			vs_ring_push(&vr->ring, pkt, n, fate);
+			note_fault(guest, vr);
+			return;
+		}
+		note_fault(guest, vr);
+		broken = broken || __atomic_load_n(&vr->reported, __ATOMIC_RELAXED);
+	}
+	memset(fate, broken ? VS_DROP_RING_BROKEN : VS_DROP_PORT_DOWN, n);
+}
+
+static bool guest_fault_pending(void *dev)
+{
+	struct vs_guest *guest = dev;
+
+	/* The load alone in the usual case: an exchange would take the line from everybody. */
+	return __atomic_load_n(&guest->dev.fault_pending, __ATOMIC_RELAXED) &&
+	       __atomic_exchange_n(&guest->dev.fault_pending, 0, __ATOMIC_ACQ_REL);
+}
+
+const struct vs_port_ops vs_guest_ops = {
+	.rx = guest_rx,
+	.rx_done = guest_rx_done,
+	.tx = guest_tx,
+	.fault_pending = guest_fault_pending,
+};

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What both directions of a ring share: start, stop, publishing and calling the guest.
+ *
+ * DOC: theory of operation: notifications
+ *
+ * The switch polls, so it wants no kicks: without the event index it sets NO_NOTIFY in the used
+ * ring, with it the wanted index (avail_event) is put half the index space away, which costs the
+ * guest one kick in 65,536 entries.
+ *
+ * The guest is called when it asked for it: with the event index, when the used index passes the
+ * index it named (used_event, 2.6.7.2); otherwise, unless it set NO_INTERRUPT. The fence between
+ * publishing and looking is the other half of the guest's fence between naming an index and
+ * looking at the used index; without it both could miss each other.
+ */
+#include "dataplane/guest/ring_chain.h"
+
+#include "dataplane/guest/notify.h"
+
+static const struct {
+	const char *name;
+	const char *text;
+} faults[VS_RING_FAULT_COUNT] = {
+	[VS_RING_OK] = {"ok", "no fault"},
+#define X(id, n, t) [VS_RING_##id] = {n, t},
+	VS_RING_FAULTS(X)
+#undef X
+};
+
+const char *vs_ring_fault_name(enum vs_ring_fault fault)
+{
+	return (unsigned int)fault < VS_RING_FAULT_COUNT ? faults[fault].name : "unknown";
+}
+
+const char *vs_ring_fault_text(enum vs_ring_fault fault)
+{
+	return (unsigned int)fault < VS_RING_FAULT_COUNT ? faults[fault].text : "unknown";
+}
+
+/* used_event lies behind the available ring, avail_event behind the used ring. */
+static __virtio16 *used_event(const struct vs_ring *ring)
+{
+	return &ring->avail->ring[ring->size];
+}
+
+static __virtio16 *avail_event(const struct vs_ring *ring)
+{
+	return (__virtio16 *)&ring->used->ring[ring->size];
+}
+
+static void call_guest(struct vs_ring *ring)
+{
+	int fd = __atomic_load_n(&ring->call_fd, __ATOMIC_RELAXED);
+
+	if (fd >= 0 && !vs_notify(fd))
+		ring->calls++;
+}
+
+static bool guest_wants_call(struct vs_ring *ring)
+{
+	uint16_t old = ring->signalled;
+	uint16_t new = ring->next_used;
+
+	ring->signalled = new;
+	if (ring->flags & VS_RING_EVENT_IDX)
+		return vring_need_event(vs_shared_load16(used_event(ring)), new, old);
+	return !(vs_shared_load16(&ring->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
+}
+
+void vs_ring_publish(struct vs_ring *ring, uint16_t n)
+{
+	if (n == 0)
+		return;
+	ring->next_used = (uint16_t)(ring->next_used + n);
+	vs_shared_store16_release(&ring->used->idx, ring->next_used);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (guest_wants_call(ring))
+		call_guest(ring);
+}
+
+void vs_ring_start(struct vs_ring *ring, uint16_t base)
+{
+	ring->next_avail = base;
+	ring->next_used = vs_shared_load16(&ring->used->idx);
+	ring->signalled = ring->next_used;
+	ring->taken = 0;
+	ring->fault = VS_RING_OK;
+
+	if (ring->flags & VS_RING_EVENT_IDX) {
+		vs_shared_store16(&ring->used->flags, 0);
+		vs_shared_store16(avail_event(ring), (uint16_t)(base + 0x8000));
+	} else {
+		vs_shared_store16(&ring->used->flags, VRING_USED_F_NO_NOTIFY);
+	}
+	__atomic_store_n(&ring->run, 1, __ATOMIC_RELEASE);
+
+	/* A switch that crashed may have published a burst without calling the guest. */
+	call_guest(ring);
+}
+
+void vs_ring_stop(struct vs_ring *ring)
+{
+	__atomic_store_n(&ring->run, 0, __ATOMIC_RELEASE);
+}

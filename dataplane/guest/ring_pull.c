@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From the guest: its transmit ring becomes a burst.
+ *
+ * Accepts: a usable ring and an empty burst.
+ * Guarantees: each packet has its virtio-net header and its first VS_HDR_BYTES in private memory;
+ *	extents lie inside the guest's memory; len is their sum and at most
+ *	VS_CHAIN_BYTES_MAX - hdr_len.
+ * Drops: vnet_short, chain_bytes, chain_descs.
+ */
+#include "dataplane/guest/ring_chain.h"
+
+#include <rte_common.h>
+#include <rte_ether.h>
+
+#include <string.h>
+
+/* Where the bytes of one chain go: virtio-net header, private header, extents. */
+struct intake {
+	struct vs_burst *burst;
+	struct vs_pkt *pkt;
+	struct vs_extent *ext;
+	uint32_t vnet_have;
+	uint32_t vnet_want;
+	uint64_t total;
+};
+
+static void take_buffer(struct intake *in, const uint8_t *data, uint32_t len)
+{
+	struct vs_pkt *pkt = in->pkt;
+	uint32_t n;
+
+	n = RTE_MIN(len, in->vnet_want - in->vnet_have);
+	if (n) {
+		memcpy((uint8_t *)&pkt->vnet + in->vnet_have, data, n);
+		in->vnet_have += n;
+		data += n;
+		len -= n;
+	}
+	n = RTE_MIN(len, (uint32_t)VS_HDR_BYTES - pkt->hdr_len);
+	if (n) {
+		memcpy(pkt->hdr + pkt->hdr_len, data, n);
+		pkt->hdr_len = (uint16_t)(pkt->hdr_len + n);
+		data += n;
+		len -= n;
+	}
+	if (len)
+		in->ext[pkt->n_ext++] = (struct vs_extent){.data = data, .len = len};
+}
+
+/* The frame will be dropped; what is left to learn is whether its chain ends at all. */
+static enum vs_ring_fault skip_rest(const struct vs_ring *ring, struct vs_chain *chain)
+{
+	struct vs_desc d;
+	unsigned int i;
+
+	for (i = 0; chain->more && i < VS_INDIRECT_MAX; i++) {
+		enum vs_ring_fault fault = vs_chain_next(ring, chain, &d);
+
+		if (fault != VS_RING_OK)
+			return fault;
+	}
+	return VS_RING_OK;
+}
+
+/* One descriptor of the chain. *@ret_drop is set when the frame cannot be taken. */
+static enum vs_ring_fault take_desc(const struct vs_ring *ring, struct intake *in,
+				    const struct vs_desc *d, enum vs_drop *ret_drop)
+{
+	const uint8_t *data;
+
+	if (d->flags & VRING_DESC_F_WRITE)
+		return VS_RING_NOT_READABLE;
+	if (d->len == 0)
+		return VS_RING_OK;
+	data = vs_mem_at(ring->mem, d->addr, d->len);
+	if (!data)
+		return VS_RING_ADDRESS;
+	in->total += d->len;
+	if (in->total > VS_CHAIN_BYTES_MAX) {
+		*ret_drop = VS_DROP_CHAIN_BYTES;
+		return VS_RING_OK;
+	}
+	take_buffer(in, data, d->len);
+	return VS_RING_OK;
+}
+
+static enum vs_ring_fault take_chain(const struct vs_ring *ring, uint16_t head, struct intake *in)
+{
+	enum vs_ring_fault fault = VS_RING_OK;
+	enum vs_drop drop = VS_DROP_NONE;
+	struct vs_chain chain;
+	struct vs_desc d;
+	unsigned int n;
+
+	vs_chain_begin(ring, head, &chain);
+	for (n = 0; chain.more && drop == VS_DROP_NONE; n++) {
+		if (n == VS_CHAIN_DESCS_MAX) {
+			drop = VS_DROP_CHAIN_DESCS;
+			break;
+		}
+		fault = vs_chain_next(ring, &chain, &d);
+		if (fault == VS_RING_OK)
+			fault = take_desc(ring, in, &d, &drop);
+		if (fault != VS_RING_OK)
+			return fault;
+	}
+	if (drop != VS_DROP_NONE)
+		fault = skip_rest(ring, &chain);
+	else if (in->vnet_have < in->vnet_want)
+		drop = VS_DROP_VNET_SHORT;
+
+	in->pkt->drop = (uint8_t)drop;
+	return fault;
+}
+
+static enum vs_ring_fault take_frame(struct vs_ring *ring, struct vs_burst *burst, uint16_t head)
+{
+	struct vs_pkt *pkt = &burst->pkt[burst->n];
+	struct intake in = {
+		.burst = burst,
+		.pkt = pkt,
+		.ext = &burst->ext[burst->n_ext],
+		.vnet_want = ring->hdr_len,
+	};
+	enum vs_ring_fault fault;
+
+	*pkt = (struct vs_pkt){
+		.hdr = burst->hdr[burst->n].bytes,
+		.ext = in.ext,
+		.in_port = ring->in_port,
+	};
+	if (head >= ring->size)
+		return VS_RING_HEAD_RANGE;
+	fault = take_chain(ring, head, &in);
+	if (fault != VS_RING_OK)
+		return fault;
+
+	if (pkt->drop == VS_DROP_NONE)
+		pkt->len = (uint32_t)in.total - in.vnet_want;
+	else
+		pkt->len = pkt->hdr_len;
+	if (pkt->drop != VS_DROP_NONE)
+		pkt->n_ext = 0;
+	ring->heads[ring->taken].id = htole32(head);
+	ring->heads[ring->taken++].len = 0;
+	burst->n_ext = (uint16_t)(burst->n_ext + pkt->n_ext);
+	burst->n++;
+	return VS_RING_OK;
+}
+
+/* Bytes that delivering the frame may make the switch write. */
+static uint64_t frame_cost(const struct vs_pkt *pkt, unsigned int fanout)
+{
+	if (pkt->hdr_len && (pkt->hdr[0] & RTE_ETHER_GROUP_ADDR))
+		return (uint64_t)pkt->len * RTE_MAX(fanout, 1u);
+	return pkt->len;
+}
+
+void vs_ring_pull(struct vs_ring *ring, struct vs_burst *burst, unsigned int fanout)
+{
+	unsigned int waiting = RTE_MIN(vs_ring_waiting(ring), (unsigned int)VS_BURST_MAX);
+	uint64_t cost = 0;
+
+	ring->taken = 0;
+	while (burst->n < waiting && cost < VS_VISIT_BYTES &&
+	       burst->n_ext + VS_CHAIN_DESCS_MAX <= VS_BURST_EXTENTS) {
+		uint16_t slot = ring->next_avail & (uint16_t)(ring->size - 1);
+		uint16_t head = vs_shared_load16(&ring->avail->ring[slot]);
+		enum vs_ring_fault fault = take_frame(ring, burst, head);
+
+		if (fault != VS_RING_OK) {
+			vs_ring_break(ring, fault);
+			break;
+		}
+		ring->next_avail++;
+		cost += frame_cost(&burst->pkt[burst->n - 1], fanout);
+		/* Walking to its end cost as much as a visit may. */
+		if (burst->pkt[burst->n - 1].drop == VS_DROP_CHAIN_DESCS ||
+		    burst->pkt[burst->n - 1].drop == VS_DROP_CHAIN_BYTES)
+			break;
+	}
+	/* Zeros read from a region that this or another thread replaced are no frames. */
+	if (vs_mem_faults || __atomic_load_n(&ring->mem->lost, __ATOMIC_ACQUIRE)) {
+		burst->n = 0;
+		vs_ring_break(ring, VS_RING_MEMORY_LOST);
+	}
+}
+
+void vs_ring_pull_done(struct vs_ring *ring)
+{
+	uint16_t i;
+
+	if (ring->taken == 0 || __atomic_load_n(&ring->mem->lost, __ATOMIC_RELAXED))
+		return;
+	for (i = 0; i < ring->taken; i++) {
+		uint16_t slot = (uint16_t)(ring->next_used + i) & (uint16_t)(ring->size - 1);
+
+		ring->used->ring[slot] = ring->heads[i];
+	}
+	vs_ring_publish(ring, ring->taken);
+	ring->taken = 0;
+}

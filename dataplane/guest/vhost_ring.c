@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Starting, stopping and detaching rings.
+ */
+#include "dataplane/guest/vhost.h"
+
+#include "dataplane/guest/notify.h"
+
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BIT(n) (UINT64_C(1) << (n))
+
+void vs_vhost_grace(struct vs_vhost *dev)
+{
+	vs_rcu_synchronize(dev->rcu);
+	dev->graces++;
+}
+
+int vs_vring_translate(const struct vs_mem *mem, uint32_t num,
+		       const struct vs_vhost_vring_addr *addr, struct vs_vring_parts *ret_parts)
+{
+	uint64_t n = num;
+	void *desc = vs_mem_at_uva(mem, addr->desc, 16 * n);
+	void *avail = vs_mem_at_uva(mem, addr->avail, 6 + 2 * n);
+	void *used = vs_mem_at_uva(mem, addr->used, 6 + 8 * n);
+
+	if (!desc || !avail || !used)
+		return -EFAULT;
+	if ((uintptr_t)desc % 16 || (uintptr_t)avail % 2 || (uintptr_t)used % 4)
+		return -EFAULT;
+	ret_parts->desc = desc;
+	ret_parts->avail = avail;
+	ret_parts->used = used;
+	return 0;
+}
+
+/* The predicate of the theory of operation, but for the translation. */
+static bool ring_is_wanted(const struct vs_vhost *dev, const struct vs_vring *vr)
+{
+	const uint8_t all = VS_VRING_HAVE_ADDR | VS_VRING_HAVE_BASE | VS_VRING_HAVE_KICK;
+
+	if (!dev->has_features || !dev->mem || vr->faulty || !vr->num || vr->have != all)
+		return false;
+	if (__atomic_load_n(&dev->mem->lost, __ATOMIC_RELAXED))
+		return false;
+	if (vr->enable == VS_VRING_UNTOLD)
+		return !(dev->features & BIT(VS_VHOST_F_PROTOCOL_FEATURES));
+	return vr->enable == VS_VRING_ENABLED;
+}
+
+static void ring_start(struct vs_vhost *dev, struct vs_vring *vr)
+{
+	const struct vs_vhost_vring_addr addr = {
+		.desc = vr->desc,
+		.avail = vr->avail,
+		.used = vr->used,
+	};
+	struct vs_ring *ring = &vr->ring;
+	uint64_t f = dev->features;
+	struct vs_vring_parts parts;
+
+	if (vs_vring_translate(dev->mem, vr->num, &addr, &parts)) {
+		(void)snprintf(dev->problem, sizeof(dev->problem),
+			       "ring %u lies outside of the guest's memory, or is misaligned",
+			       (unsigned int)(vr - dev->vring));
+		return;
+	}
+
+	ring->desc = parts.desc;
+	ring->avail = parts.avail;
+	ring->used = parts.used;
+	ring->mem = dev->mem;
+	ring->size = (uint16_t)vr->num;
+	ring->flags = 0;
+	if (f & BIT(VIRTIO_NET_F_MRG_RXBUF))
+		ring->flags |= VS_RING_MERGEABLE;
+	if (f & BIT(VIRTIO_RING_F_EVENT_IDX))
+		ring->flags |= VS_RING_EVENT_IDX;
+	if (f & BIT(VIRTIO_RING_F_INDIRECT_DESC))
+		ring->flags |= VS_RING_INDIRECT;
+	ring->hdr_len = f & (BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_F_VERSION_1)) ? 12 : 10;
+	__atomic_store_n(&vr->reported, 0, __ATOMIC_RELAXED);
+	vs_ring_start(ring, vr->base);
+}
+
+/* Workers read the masks at any time: a bit that is late costs a frame, nothing else. */
+static void publish_pairs(struct vs_vhost *dev)
+{
+	uint8_t broken = 0;
+	uint8_t rx = 0;
+	uint8_t tx = 0;
+	uint32_t i;
+
+	for (i = 0; i < VS_GUEST_RINGS_MAX; i++) {
+		broken |= dev->vring[i].faulty;
+		if (!vs_vring_runs(&dev->vring[i]))
+			continue;
+		if (i & 1)
+			rx |= (uint8_t)(1u << (i / 2));
+		else
+			tx |= (uint8_t)(1u << (i / 2));
+	}
+	__atomic_store_n(&dev->rx_pairs, rx, __ATOMIC_RELAXED);
+	__atomic_store_n(&dev->tx_pairs, tx, __ATOMIC_RELAXED);
+	__atomic_store_n(&dev->broken, broken, __ATOMIC_RELAXED);
+}
+
+void vs_vhost_rings_start(struct vs_vhost *dev)
+{
+	uint32_t i;
+
+	for (i = 0; i < VS_GUEST_RINGS_MAX; i++) {
+		struct vs_vring *vr = &dev->vring[i];
+
+		if (!vs_vring_runs(vr) && ring_is_wanted(dev, vr))
+			ring_start(dev, vr);
+	}
+	publish_pairs(dev);
+}
+
+void vs_vhost_rings_stop(struct vs_vhost *dev, uint32_t mask)
+{
+	uint32_t stopped = 0;
+	uint32_t i;
+
+	for (i = 0; i < VS_GUEST_RINGS_MAX; i++) {
+		if (!(mask & (1u << i)) || !vs_vring_runs(&dev->vring[i]))
+			continue;
+		vs_ring_stop(&dev->vring[i].ring);
+		stopped |= 1u << i;
+	}
+	if (!stopped)
+		return;
+	publish_pairs(dev);
+	vs_vhost_grace(dev);
+	for (i = 0; i < VS_GUEST_RINGS_MAX; i++) {
+		struct vs_vring *vr = &dev->vring[i];
+
+		/* Heads that were taken and never given back are taken again at the next start. */
+		if (stopped & (1u << i))
+			vr->base = (uint16_t)(vr->ring.next_avail - vr->ring.taken);
+	}
+}
+
+/* Tell the log, the VMM and `port show` of one ring that a worker gave up. */
+static void note_fault(struct vs_vhost *dev, struct vs_vring *vr, enum vs_ring_fault fault)
+{
+	unsigned int index = (unsigned int)(vr - dev->vring);
+	int err;
+
+	vr->faulty = 1;
+	dev->faults++;
+	dev->last_fault = vs_ring_fault_name(fault);
+	(void)snprintf(dev->problem, sizeof(dev->problem), "ring %u (%s pair %u): %.80s", index,
+		       index & 1 ? "transmit, queue" : "receive, queue", index / 2,
+		       vs_ring_fault_text(fault));
+	vs_log_limited(&dev->limit, VS_LOG_WARNING, "%s: %s", dev->name, dev->problem);
+	err = vr->err_fd >= 0 ? vs_notify(vr->err_fd) : 0;
+	if (err)
+		vs_log_limited(&dev->limit, VS_LOG_WARNING, "%s: cannot tell the VMM: %s",
+			       dev->name, strerror(-err));
+}
+
+int vs_vhost_check(struct vs_vhost *dev)
+{
+	uint32_t stop = 0;
+	uint32_t i;
+
+	if (dev->mem && __atomic_load_n(&dev->mem->lost, __ATOMIC_ACQUIRE)) {
+		dev->faults++;
+		dev->last_fault = vs_ring_fault_name(VS_RING_MEMORY_LOST);
+		(void)snprintf(dev->problem, sizeof(dev->problem),
+			       "guest memory went away: file truncated, or no huge page left");
+		vs_log_limited(&dev->limit, VS_LOG_WARNING, "%s: %s", dev->name, dev->problem);
+		return -EFAULT;
+	}
+	for (i = 0; i < VS_GUEST_RINGS_MAX; i++) {
+		struct vs_vring *vr = &dev->vring[i];
+		uint8_t fault = __atomic_load_n(&vr->ring.fault, __ATOMIC_RELAXED);
+
+		if (vr->faulty || !vs_vring_runs(vr) || fault == VS_RING_OK)
+			continue;
+		stop |= 1u << i;
+		note_fault(dev, vr, fault);
+	}
+	vs_vhost_rings_stop(dev, stop);
+	return 0;
+}
