@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * DOC: theory of operation
+ *
+ * A round visits every queue pair of every port once. At its end no burst is open and no
+ * reference is held: that is the quiescent point, where control may replace what workers use,
+ * and where a call from control (vs_worker_call) is served.
+ *
+ * A worker that found nothing for IDLE_MS sleeps @nap_us after each round until something
+ * comes, and ten times that after LONG_IDLE_MS. It is offline for grace periods meanwhile, so
+ * control never waits for a sleeper.
+ *
+ * A call goes through one word: control sets REQUESTED, the worker takes it (TAKEN), runs it and
+ * sets DONE. When control loses patience it takes the request back, and whoever changes
+ * REQUESTED first has decided.
+ */
+#include "dataplane/worker.h"
+
+#include "dataplane/core/memfault.h"
+#include "dataplane/pipeline.h"
+
+#include <rte_launch.h>
+#include <rte_malloc.h>
+#include <rte_pause.h>
+
+#include <errno.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+enum {
+	IDLE_MS = 1,
+	LONG_IDLE_MS = 1000,
+	LONG_NAP_FACTOR = 10,
+	CALL_TIMEOUT_MS = 1000,
+};
+
+enum call_state {
+	CALL_NONE,
+	CALL_REQUESTED,
+	CALL_TAKEN,
+	CALL_DONE,
+};
+
+struct vs_worker {
+	struct vs_worker_config config;
+	const struct vs_conf *conf; /* RCU */
+	int running;
+	int stop;
+
+	int call; /* enum call_state */
+	void (*call_fn)(struct vs_ctx *ctx, void *arg);
+	void *call_arg;
+
+	struct vs_ctx ctx;
+	struct vs_burst burst;
+};
+
+int vs_worker_new(const struct vs_worker_config *config, struct vs_worker **ret_worker)
+{
+	struct vs_worker *w;
+	int err;
+
+	w = rte_zmalloc("vs_worker", sizeof(*w), RTE_CACHE_LINE_SIZE);
+	if (!w)
+		return -ENOMEM;
+	w->config = *config;
+	err = vs_event_ring_init(&w->ctx.events, config->index);
+	if (err) {
+		rte_free(w);
+		return err;
+	}
+	*ret_worker = w;
+	return 0;
+}
+
+void vs_worker_free(struct vs_worker *w)
+{
+	if (!w)
+		return;
+	vs_event_ring_fini(&w->ctx.events);
+	rte_free(w);
+}
+
+static void visit(struct vs_worker *w, const struct vs_port_hot *port, uint16_t pair,
+		  unsigned int *received)
+{
+	vs_mem_faults = 0;
+	*received += vs_pipeline_visit(&w->ctx, port, pair, &w->burst);
+}
+
+static void report_fault(struct vs_worker *w, const struct vs_port_hot *port)
+{
+	struct vs_event ev = {.type = VS_EVENT_FAULT, .port = port->id};
+
+	if (port->ops->fault_pending(port->dev))
+		vs_event_push(&w->ctx.events, &ev);
+}
+
+/* Visit all ports once. Return: frames received. */
+static unsigned int round_of_visits(struct vs_worker *w)
+{
+	const struct vs_conf *conf = vs_rcu_read(&w->conf);
+	unsigned int received = 0;
+	unsigned int i;
+
+	w->ctx.conf = conf;
+	w->ctx.now_tsc = rte_rdtsc();
+	w->ctx.now_s = vs_clock_seconds(w->ctx.now_tsc);
+	for (i = 0; i < conf->n_ports; i++) {
+		const struct vs_port_hot *port = &conf->port[conf->ids[i]];
+		uint16_t pair;
+
+		for (pair = 0; pair < port->pairs; pair++)
+			visit(w, port, pair, &received);
+		report_fault(w, port);
+	}
+	vs_event_ring_bell(&w->ctx.events);
+	return received;
+}
+
+static void serve_call(struct vs_worker *w)
+{
+	int expected = CALL_REQUESTED;
+
+	if (__atomic_load_n(&w->call, __ATOMIC_RELAXED) != CALL_REQUESTED)
+		return;
+	if (!__atomic_compare_exchange_n(&w->call, &expected, CALL_TAKEN, false, __ATOMIC_ACQUIRE,
+					 __ATOMIC_RELAXED))
+		return;
+	w->call_fn(&w->ctx, w->call_arg);
+	__atomic_store_n(&w->call, CALL_DONE, __ATOMIC_RELEASE);
+}
+
+/* Sleep, if nothing has come for long enough: @idle_tsc since the last frame. */
+static void nap(struct vs_worker *w, uint64_t idle_tsc)
+{
+	uint64_t ms = rte_get_tsc_hz() / 1000;
+	struct timespec ts = {.tv_nsec = (long)w->config.nap_us * 1000};
+
+	if (w->config.nap_us == 0 || idle_tsc < ms * IDLE_MS)
+		return;
+	if (idle_tsc > ms * LONG_IDLE_MS)
+		ts.tv_nsec *= LONG_NAP_FACTOR;
+
+	vs_rcu_offline(w->config.rcu, w->config.index);
+	(void)nanosleep(&ts, NULL);
+	vs_rcu_online(w->config.rcu, w->config.index);
+}
+
+static int worker_main(void *arg)
+{
+	struct vs_worker *w = arg;
+	uint64_t last_work = rte_rdtsc();
+
+	/* The kernel's default slack would double a nap. */
+	(void)prctl(PR_SET_TIMERSLACK, 1000ul);
+	vs_rcu_online(w->config.rcu, w->config.index);
+	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
+		unsigned int received = round_of_visits(w);
+
+		serve_call(w);
+		vs_rcu_quiescent(w->config.rcu, w->config.index);
+		if (received)
+			last_work = w->ctx.now_tsc;
+		else
+			nap(w, w->ctx.now_tsc - last_work);
+	}
+	vs_rcu_offline(w->config.rcu, w->config.index);
+	return 0;
+}
+
+int vs_worker_start(struct vs_worker *w)
+{
+	int err;
+
+	__atomic_store_n(&w->stop, 0, __ATOMIC_RELAXED);
+	err = rte_eal_remote_launch(worker_main, w, w->config.lcore);
+	if (err)
+		return err;
+	w->running = 1;
+	return 0;
+}
+
+void vs_worker_stop(struct vs_worker *w)
+{
+	if (!w->running)
+		return;
+	__atomic_store_n(&w->stop, 1, __ATOMIC_RELAXED);
+	(void)rte_eal_wait_lcore(w->config.lcore);
+	w->running = 0;
+}
+
+void vs_worker_publish(struct vs_worker *w, const struct vs_conf *conf)
+{
+	vs_rcu_publish(&w->conf, conf);
+}
+
+struct vs_ctx *vs_worker_ctx(struct vs_worker *w)
+{
+	return &w->ctx;
+}
+
+/* Return: true when the request was taken back before the worker saw it. */
+static bool take_back(struct vs_worker *w)
+{
+	int expected = CALL_REQUESTED;
+
+	return __atomic_compare_exchange_n(&w->call, &expected, CALL_NONE, false, __ATOMIC_RELAXED,
+					   __ATOMIC_RELAXED);
+}
+
+int vs_worker_call(struct vs_worker *w, void (*fn)(struct vs_ctx *ctx, void *arg), void *arg)
+{
+	uint64_t deadline = rte_rdtsc() + rte_get_tsc_hz() / 1000 * CALL_TIMEOUT_MS;
+	const struct timespec pause = {.tv_nsec = 20000};
+
+	if (!w->running)
+		return -ESRCH;
+	w->call_fn = fn;
+	w->call_arg = arg;
+	__atomic_store_n(&w->call, CALL_REQUESTED, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&w->call, __ATOMIC_ACQUIRE) != CALL_DONE) {
+		if (rte_rdtsc() > deadline && take_back(w))
+			return -ETIMEDOUT;
+		(void)nanosleep(&pause, NULL);
+	}
+	w->call = CALL_NONE;
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker: a thread that visits the ports in turn, and nothing else.
+ */
+#ifndef VS_WORKER_H
+#define VS_WORKER_H
+
+#include "dataplane/core/ctx.h"
+#include "dataplane/core/rcu.h"
+
+struct vs_worker;
+
+/**
+ * struct vs_worker_config - how a worker runs
+ * @rcu:	grace periods; the worker is thread @index of it
+ * @index:	0-based
+ * @lcore:	EAL lcore to run on
+ * @nap_us:	how long to sleep at a time when nothing came for a while; 0: never
+ */
+struct vs_worker_config {
+	const struct vs_rcu *rcu;
+	unsigned int index;
+	unsigned int lcore;
+	unsigned int nap_us;
+};
+
+/** vs_worker_new() - make a worker that does not run yet. Return: 0 or -errno. */
+int vs_worker_new(const struct vs_worker_config *config, struct vs_worker **ret_worker);
+
+/** vs_worker_free() - free a worker that has stopped. NULL is fine. */
+void vs_worker_free(struct vs_worker *w);
+
+/** vs_worker_start() - run it on its lcore; a configuration has been published. Return: 0 or -errno. */
+int vs_worker_start(struct vs_worker *w);
+
+/** vs_worker_stop() - ask it to stop, and wait until it has. */
+void vs_worker_stop(struct vs_worker *w);
+
+/** vs_worker_publish() - let the worker use @conf from its next round on. */
+void vs_worker_publish(struct vs_worker *w, const struct vs_conf *conf);
+
+/**
+ * vs_worker_ctx() - the worker's context
+ *
+ * Control may read counters and samples at any time, pop events, and set port_stats of an id
+ * that no published configuration uses.
+ */
+struct vs_ctx *vs_worker_ctx(struct vs_worker *w);
+
+/**
+ * vs_worker_call() - run @fn on the worker between two rounds, and wait for it
+ * @fn:		short; it holds up the traffic
+ *
+ * Return: 0; -ETIMEDOUT when the worker did not get to it within a second, then @fn will not run;
+ * -ESRCH when the worker does not run.
+ */
+int vs_worker_call(struct vs_worker *w, void (*fn)(struct vs_ctx *ctx, void *arg), void *arg);
+
+#endif
