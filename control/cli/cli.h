@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The command line as tables: objects have verbs, verbs have arguments, and an argument says
+ * which attribute of the request it fills. Parsing, help and "did you mean" all read the same
+ * rows. A new object is a file cmd_<object>.c with its table, and a row in cli/grammar.c.
+ */
+#ifndef VS_CONTROL_CLI_CLI_H
+#define VS_CONTROL_CLI_CLI_H
+
+#include "control/cli/out.h"
+#include "control/client.h"
+
+enum {
+	CLI_OK = 0,
+	CLI_FAILED = 1, /* the daemon said no, or is not there */
+	CLI_USAGE = 2,
+};
+
+/** What stands on the command line. */
+enum cli_type {
+	CLI_WORD,   /* sent as it is; the daemon checks it */
+	CLI_NUMBER, /* u32 */
+	CLI_MAC,
+	CLI_MAC_OR_ANY, /* "any": all zero */
+	CLI_CHOICE,     /* one of @choices, its value sent as u32 */
+	CLI_FLAG,       /* no value */
+};
+
+enum cli_need {
+	CLI_MAY = 1,
+	CLI_MUST,
+};
+
+struct cli_choice {
+	const char *word; /* NULL: end of the table */
+	uint32_t value;
+};
+
+/**
+ * struct cli_arg - an argument; a table of them ends with @value and @word NULL
+ * @word:	keyword in front of the value, or the flag itself; NULL: by position
+ * @value:	what help calls the value, NULL for a flag
+ * @attr:	that it fills, 0: none
+ * @local:	bit set in struct cli.local, for what the daemon is not told
+ * @group:	not 0: arguments of one group exclude each other
+ */
+struct cli_arg {
+	const char *word;
+	const char *value;
+	enum cli_type type;
+	enum cli_need need;
+	enum vs_attr attr;
+	const struct cli_choice *choices;
+	unsigned int local;
+	unsigned int group;
+	const char *help;
+};
+
+struct cli;
+
+/** struct cli_verb - a command; a table of them ends with @run NULL. @word "": object alone */
+struct cli_verb {
+	const char *word;
+	enum vs_cmd cmd;
+	const struct cli_arg *args;
+	int (*run)(struct cli *cli);
+	const char *help;
+};
+
+/** struct cli_object - a table of them ends with @word NULL */
+struct cli_object {
+	const char *word;
+	const struct cli_verb *verbs;
+	const char *help;
+};
+
+/**
+ * struct cli - one run of the program
+ * @local:	bits of arguments that are not sent
+ * @given:	bit per row of the verb's argument table
+ * @msg:	the request as parsed
+ * @error:	what is wrong with the command line
+ */
+struct cli {
+	const char *socket;
+	enum out_format format;
+	const struct cli_object *object;
+	const struct cli_verb *verb;
+	unsigned int local;
+	uint32_t given;
+	struct vs_client *client;
+	struct out out;
+	struct vs_msg msg;
+	uint32_t buf[VS_MESSAGE_MAX / 4];
+	char error[512];
+};
+
+extern const struct cli_verb cli_switch_verbs[];
+extern const struct cli_verb cli_port_verbs[];
+extern const struct cli_verb cli_fdb_verbs[];
+extern const struct cli_verb cli_stats_verbs[];
+extern const struct cli_verb cli_drops_verbs[];
+extern const struct cli_verb cli_monitor_verbs[];
+
+/** All objects. */
+extern const struct cli_object cli_objects[];
+
+/** An argument table with nothing in it. */
+extern const struct cli_arg cli_no_args[];
+
+/** Types of switches and ports, by the numbers of the protocol. */
+extern const struct cli_choice cli_switch_kinds[];
+extern const struct cli_choice cli_port_kinds[];
+extern const struct cli_choice cli_modes[];
+
+/** cli_choice_word() - word for @value, or "unknown". */
+const char *cli_choice_word(const struct cli_choice *choices, uint32_t value);
+
+/** What a command line turned out to be. */
+enum cli_parsed {
+	CLI_PARSED,
+	CLI_WANTS_HELP, /* for cli->object and cli->verb, as far as they are set */
+	CLI_WRONG,      /* cli->error says why */
+};
+
+/**
+ * cli_parse() - find object and verb, and build the request
+ * @argc, @argv: words behind the options
+ */
+enum cli_parsed cli_parse(struct cli *cli, int argc, char **argv);
+
+/** cli_help() - print what there is, for all of it, an object or a verb (NULL: all). */
+void cli_help(FILE *file, const struct cli_object *object, const struct cli_verb *verb);
+
+/** cli_run() - open the connection and run the verb. Return: exit status. */
+int cli_run(struct cli *cli);
+
+/**
+ * cli_do() - send the request; for verbs that only change something
+ * Return: exit status; an error has been printed.
+ */
+int cli_do(struct cli *cli);
+
+/**
+ * cli_show() - send the request and print its records in one @layout
+ * @record:	turns a record into a row of cli->out; @ctx is the cli
+ *
+ * Return: exit status; an error has been printed, and then nothing else.
+ */
+int cli_show(struct cli *cli, enum out_layout layout, vs_client_record *record);
+
+/** cli_complain() - "vmswitch: ..." on standard error. Return: CLI_FAILED. */
+int cli_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** cli_close() - end the output. Return: @status, or CLI_FAILED if it could not be written. */
+int cli_close(struct cli *cli, int status);
+
+/* Values of a record; what is not there is NULL or 0. */
+const char *cli_str(const struct nlattr *const *tb, enum vs_attr attr);
+uint64_t cli_num(const struct nlattr *const *tb, enum vs_attr attr);
+const uint8_t *cli_mac(const struct nlattr *const *tb, enum vs_attr attr);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/cli/cmd_port.h"
+
+#include "control/cli/virtio.h"
+
+enum {
+	LOCAL_QEMU = 1 << 0,
+	LOCAL_LIBVIRT = 1 << 1,
+	GROUP_VMM = 1,
+};
+
+static const struct cli_choice links[] = {{"down", 0}, {"up", 1}, {NULL, 0}};
+
+static const struct cli_arg add_args[] = {
+	{NULL, "NAME", CLI_WORD, CLI_MUST, VS_ATTR_NAME, .help = "of the new port"},
+	{"switch", "SW", CLI_WORD, CLI_MUST, VS_ATTR_SWITCH, .help = "that it belongs to"},
+	{"type", "guest", CLI_CHOICE, CLI_MUST, VS_ATTR_KIND, cli_port_kinds,
+	 .help = "a virtual machine, over vhost-user"},
+	{"socket", "PATH", CLI_WORD, CLI_MUST, VS_ATTR_SOCKET, .help = "of vhost-user"},
+	{"mode", "client|server", CLI_CHOICE, CLI_MAY, VS_ATTR_MODE, cli_modes,
+	 .help = "who makes it: client (default): QEMU, server: vmswitchd"},
+	{"mac", "MAC", CLI_MAC, CLI_MAY, VS_ATTR_MAC,
+	 .help = "the only source address it may send from (default: any)"},
+	{"vm", "VMNAME", CLI_WORD, CLI_MAY, VS_ATTR_VM,
+	 .help = "virtual machine that it belongs to (default: the name of the port)"},
+	{0},
+};
+
+static const struct cli_arg set_args[] = {
+	{NULL, "NAME", CLI_WORD, CLI_MUST, VS_ATTR_NAME, .help = "of the port"},
+	{"mac", "MAC|any", CLI_MAC_OR_ANY, CLI_MAY, VS_ATTR_MAC,
+	 .help = "the only source address it may send from"},
+	{"mtu", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_MTU,
+	 .help = "bytes of a frame without its Ethernet header (68 to 65535)"},
+	{"link", "up|down", CLI_CHOICE, CLI_MAY, VS_ATTR_LINK, links,
+	 .help = "while it is down, nothing is taken from it or sent to it"},
+	{"storm", "PPS", CLI_NUMBER, CLI_MAY, VS_ATTR_STORM_PPS,
+	 .help = "flooded frames per second that it may send (0: no limit)"},
+	{"max-macs", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_MAX_MACS,
+	 .help = "addresses that are learnt from it at most"},
+	{"vm", "VMNAME", CLI_WORD, CLI_MAY, VS_ATTR_VM,
+	 .help = "virtual machine that it belongs to"},
+	{0},
+};
+
+static const struct cli_arg del_args[] = {
+	{NULL, "NAME", CLI_WORD, CLI_MUST, VS_ATTR_NAME, .help = "of the port"},
+	{0},
+};
+
+static const struct cli_arg show_args[] = {
+	{NULL, "NAME", CLI_WORD, CLI_MAY, VS_ATTR_NAME, .help = "only this port, with all of it"},
+	{"--qemu", NULL, CLI_FLAG, CLI_MAY, .local = LOCAL_QEMU, .group = GROUP_VMM,
+	 .help = "print the QEMU arguments that connect to it"},
+	{"--libvirt", NULL, CLI_FLAG, CLI_MAY, .local = LOCAL_LIBVIRT, .group = GROUP_VMM,
+	 .help = "print the libvirt XML that connects to it"},
+	{0},
+};
+
+static void put_features(struct out *o, const char *key, const char *label, uint64_t bits)
+{
+	char text[512];
+
+	features_format(bits, text, sizeof(text));
+	out_value(o, OUT_IN_BLOCKS, key, label, features_json(bits), text);
+}
+
+static void put_limit(struct out *o, const char *key, const char *label, uint64_t limit)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)limit);
+	out_value(o, OUT_IN_BLOCKS, key, label, json_integer((json_int_t)limit),
+		  limit ? text : "off");
+}
+
+static void put_config(struct out *o, const struct nlattr *const *tb)
+{
+	bool link = cli_num(tb, VS_ATTR_LINK) != 0;
+
+	out_value(o, OUT_EVERYWHERE, "link", "LINK", json_string(link ? "up" : "down"),
+		  link ? "up" : "down");
+	out_str(o, OUT_EVERYWHERE, "vm", "VM", cli_str(tb, VS_ATTR_VM));
+	out_mac(o, OUT_EVERYWHERE, "mac", "MAC", cli_mac(tb, VS_ATTR_MAC), "any");
+	out_num(o, OUT_EVERYWHERE, "mtu", "MTU", cli_num(tb, VS_ATTR_MTU));
+	out_num(o, OUT_EVERYWHERE, "macs", "ADDRESSES", cli_num(tb, VS_ATTR_MACS));
+	out_num(o, OUT_IN_BLOCKS, "max_macs", "MAX-MACS", cli_num(tb, VS_ATTR_MAX_MACS));
+	put_limit(o, "storm", "STORM", cli_num(tb, VS_ATTR_STORM_PPS));
+	out_str(o, OUT_EVERYWHERE, "socket", "SOCKET", cli_str(tb, VS_ATTR_SOCKET));
+	out_str(o, OUT_IN_BLOCKS, "mode", "MODE",
+		cli_choice_word(cli_modes, (uint32_t)cli_num(tb, VS_ATTR_MODE)));
+	out_num(o, OUT_IN_BLOCKS, "id", "ID", cli_num(tb, VS_ATTR_ID));
+}
+
+static void put_guest(struct out *o, const struct nlattr *const *tb)
+{
+	uint64_t pid = cli_num(tb, VS_ATTR_PEER_PID);
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)pid);
+	out_value(o, OUT_IN_BLOCKS, "peer_pid", "PEER-PID",
+		  pid ? json_integer((json_int_t)pid) : NULL, pid ? text : "-");
+	put_features(o, "features", "FEATURES", cli_num(tb, VS_ATTR_FEATURES));
+	put_features(o, "offered", "OFFERED", cli_num(tb, VS_ATTR_OFFERED));
+	out_num(o, OUT_IN_BLOCKS, "pairs", "QUEUE-PAIRS", cli_num(tb, VS_ATTR_PAIRS));
+	out_num(o, OUT_IN_BLOCKS, "ring_size", "RING-SIZE", cli_num(tb, VS_ATTR_RING_SIZE));
+	out_num(o, OUT_IN_BLOCKS, "regions", "MEMORY-REGIONS", cli_num(tb, VS_ATTR_REGIONS));
+	out_num(o, OUT_IN_BLOCKS, "memory", "MEMORY-BYTES", cli_num(tb, VS_ATTR_MEMORY));
+	out_num(o, OUT_IN_BLOCKS, "connects", "CONNECTS", cli_num(tb, VS_ATTR_CONNECTS));
+	out_num(o, OUT_IN_BLOCKS, "refused", "REFUSED-MESSAGES", cli_num(tb, VS_ATTR_REFUSED));
+	out_num(o, OUT_IN_BLOCKS, "faults", "RING-FAULTS", cli_num(tb, VS_ATTR_FAULTS));
+	out_str(o, OUT_IN_BLOCKS, "last_fault", "LAST-FAULT", cli_str(tb, VS_ATTR_LAST_FAULT));
+	out_num(o, OUT_IN_BLOCKS, "calls", "INTERRUPTS", cli_num(tb, VS_ATTR_CALLS));
+}
+
+static int show_record(const struct nlattr *const *tb, void *ctx)
+{
+	const char *problem = cli_str(tb, VS_ATTR_PROBLEM);
+	struct cli *cli = ctx;
+	struct out *o = &cli->out;
+	bool up = cli_num(tb, VS_ATTR_UP) != 0;
+
+	out_row_begin(o);
+	out_str(o, OUT_EVERYWHERE, "name", "PORT", cli_str(tb, VS_ATTR_NAME));
+	out_str(o, OUT_EVERYWHERE, "switch", "SWITCH", cli_str(tb, VS_ATTR_SWITCH));
+	out_str(o, OUT_IN_BLOCKS, "type", "TYPE",
+		cli_choice_word(cli_port_kinds, (uint32_t)cli_num(tb, VS_ATTR_KIND)));
+	out_value(o, OUT_EVERYWHERE, "up", "UP", json_boolean(up), up ? "yes" : "no");
+	out_str(o, OUT_EVERYWHERE, "state", "STATE", cli_str(tb, VS_ATTR_STATE));
+	out_str(o, OUT_IN_BLOCKS, "problem", "PROBLEM", problem);
+	put_config(o, tb);
+	put_guest(o, tb);
+	if (problem && o->layout == OUT_TABLE)
+		out_note(o, "%s", problem);
+	out_row_end(o);
+	return 0;
+}
+
+static int show(struct cli *cli)
+{
+	if (cli->local & LOCAL_QEMU)
+		return cli_show(cli, OUT_BLOCKS, port_print_qemu);
+	if (cli->local & LOCAL_LIBVIRT)
+		return cli_show(cli, OUT_BLOCKS, port_print_libvirt);
+	return cli_show(cli, cli->given ? OUT_BLOCKS : OUT_TABLE, show_record);
+}
+
+const struct cli_verb cli_port_verbs[] = {
+	{"add", VS_CMD_PORT_NEW, add_args, cli_do, "make a port"},
+	{"show", VS_CMD_PORT_GET, show_args, show, "list ports"},
+	{"set", VS_CMD_PORT_SET, set_args, cli_do, "change a port; only what is named changes"},
+	{"del", VS_CMD_PORT_DEL, del_args, cli_do, "remove a port"},
+	{0},
+};

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/cli/cli.h"
+
+static const struct cli_arg add_args[] = {
+	{NULL, "NAME", CLI_WORD, CLI_MUST, VS_ATTR_NAME, .help = "of the new switch"},
+	{"type", "private", CLI_CHOICE, CLI_MUST, VS_ATTR_KIND, cli_switch_kinds,
+	 .help = "virtual machines only, no host, no uplink"},
+	{0},
+};
+
+static const struct cli_arg del_args[] = {
+	{NULL, "NAME", CLI_WORD, CLI_MUST, VS_ATTR_NAME, .help = "of the switch"},
+	{"force", NULL, CLI_FLAG, CLI_MAY, VS_ATTR_FORCE, .help = "remove its ports, too"},
+	{0},
+};
+
+static const struct cli_arg set_args[] = {
+	{NULL, "NAME", CLI_WORD, CLI_MUST, VS_ATTR_NAME, .help = "of the switch"},
+	{"fdb-size", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_FDB_SIZE,
+	 .help = "addresses it learns at most (1 to 1048576)"},
+	{"fdb-ageing", "SECONDS", CLI_NUMBER, CLI_MAY, VS_ATTR_FDB_AGEING,
+	 .help = "an address unseen for so long is forgotten (10 to 1000000; 0: never)"},
+	{0},
+};
+
+static const struct cli_arg show_args[] = {
+	{NULL, "NAME", CLI_WORD, CLI_MAY, VS_ATTR_NAME, .help = "only this switch, with all of it"},
+	{0},
+};
+
+static int show_record(const struct nlattr *const *tb, void *ctx)
+{
+	struct out *o = &((struct cli *)ctx)->out;
+	uint64_t ageing = cli_num(tb, VS_ATTR_FDB_AGEING);
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu s", (unsigned long long)ageing);
+	out_row_begin(o);
+	out_str(o, OUT_EVERYWHERE, "name", "SWITCH", cli_str(tb, VS_ATTR_NAME));
+	out_str(o, OUT_EVERYWHERE, "type", "TYPE",
+		cli_choice_word(cli_switch_kinds, (uint32_t)cli_num(tb, VS_ATTR_KIND)));
+	out_num(o, OUT_EVERYWHERE, "ports", "PORTS", cli_num(tb, VS_ATTR_PORTS));
+	out_num(o, OUT_EVERYWHERE, "ports_up", "UP", cli_num(tb, VS_ATTR_PORTS_UP));
+	out_num(o, OUT_EVERYWHERE, "fdb_used", "ADDRESSES", cli_num(tb, VS_ATTR_FDB_USED));
+	out_num(o, OUT_EVERYWHERE, "fdb_size", "OF", cli_num(tb, VS_ATTR_FDB_SIZE));
+	out_value(o, OUT_EVERYWHERE, "fdb_ageing", "AGEING", json_integer((json_int_t)ageing),
+		  ageing ? text : "never");
+	out_num(o, OUT_IN_BLOCKS, "fdb_full", "NOT-LEARNT", cli_num(tb, VS_ATTR_FDB_FULL));
+	out_row_end(o);
+	return 0;
+}
+
+static int show(struct cli *cli)
+{
+	return cli_show(cli, cli->given ? OUT_BLOCKS : OUT_TABLE, show_record);
+}
+
+const struct cli_verb cli_switch_verbs[] = {
+	{"add", VS_CMD_SWITCH_NEW, add_args, cli_do, "make a switch"},
+	{"show", VS_CMD_SWITCH_GET, show_args, show, "list switches"},
+	{"set", VS_CMD_SWITCH_SET, set_args, cli_do, "change a switch; only what is named changes"},
+	{"del", VS_CMD_SWITCH_DEL, del_args, cli_do, "remove a switch; refused while it has ports"},
+	{0},
+};

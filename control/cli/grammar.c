@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The objects, words that several of them use, and help made from the tables.
+ */
+#include "control/cli/cli.h"
+
+#include <string.h>
+
+const struct cli_object cli_objects[] = {
+	{"switch", cli_switch_verbs, "virtual switches"},
+	{"port", cli_port_verbs, "ports of switches"},
+	{"fdb", cli_fdb_verbs, "learnt addresses (forwarding database)"},
+	{"stats", cli_stats_verbs, "counters, and the audit that they add up"},
+	{"drops", cli_drops_verbs, "dropped frames, by port and reason"},
+	{"monitor", cli_monitor_verbs, "print what happens, as it happens"},
+	{NULL, NULL, NULL},
+};
+
+const struct cli_arg cli_no_args[] = {{0}};
+
+const struct cli_choice cli_switch_kinds[] = {{"private", VS_KIND_PRIVATE}, {NULL, 0}};
+const struct cli_choice cli_port_kinds[] = {{"guest", VS_KIND_GUEST}, {NULL, 0}};
+const struct cli_choice cli_modes[] = {
+	{"client", VS_MODE_CLIENT},
+	{"server", VS_MODE_SERVER},
+	{NULL, 0},
+};
+
+const char *cli_choice_word(const struct cli_choice *choices, uint32_t value)
+{
+	for (; choices->word; choices++) {
+		if (choices->value == value)
+			return choices->word;
+	}
+	return "unknown";
+}
+
+static void print_arg(FILE *file, const struct cli_arg *arg)
+{
+	if (arg->word)
+		fprintf(file, "%s", arg->word);
+	if (arg->value)
+		fprintf(file, "%s%s", arg->word ? " " : "", arg->value);
+}
+
+static void print_usage(FILE *file, const struct cli_object *object, const struct cli_verb *verb)
+{
+	const struct cli_arg *arg;
+
+	fprintf(file, "vmswitch %s", object->word);
+	if (verb->word[0])
+		fprintf(file, " %s", verb->word);
+	for (arg = verb->args; arg->word || arg->value; arg++) {
+		bool first = !arg->group || arg == verb->args || arg[-1].group != arg->group;
+		bool last = !arg->group || arg[1].group != arg->group;
+
+		if (arg->need == CLI_MUST) {
+			fputc(' ', file);
+			print_arg(file, arg);
+			continue;
+		}
+		fputs(first ? " [" : " | ", file);
+		print_arg(file, arg);
+		fputs(last ? "]" : "", file);
+	}
+	fputc('\n', file);
+}
+
+static void help_verb(FILE *file, const struct cli_object *object, const struct cli_verb *verb)
+{
+	const struct cli_arg *arg;
+
+	print_usage(file, object, verb);
+	fprintf(file, "    %s\n", verb->help);
+	for (arg = verb->args; arg->word || arg->value; arg++) {
+		fputs("      ", file);
+		print_arg(file, arg);
+		fprintf(file, ": %s\n", arg->help);
+	}
+}
+
+static void help_object(FILE *file, const struct cli_object *object)
+{
+	const struct cli_verb *verb;
+
+	fprintf(file, "%s: %s\n", object->word, object->help);
+	for (verb = object->verbs; verb->run; verb++)
+		help_verb(file, object, verb);
+}
+
+static void help_all(FILE *file)
+{
+	const struct cli_object *object;
+	const struct cli_verb *verb;
+
+	fputs("usage: vmswitch [-j] [-p] [-s SOCKET] OBJECT VERB ...\n"
+	      "  -j, --json            JSON instead of text\n"
+	      "  -p, --pretty          JSON with line breaks\n"
+	      "  -s, --socket SOCKET   of vmswitchd (default: $VMSWITCH_SOCKET, else\n"
+	      "                        " VS_SOCKET_DEFAULT ")\n"
+	      "  -V, --version\n"
+	      "  -h, --help\n\n",
+	      file);
+	for (object = cli_objects; object->word; object++) {
+		for (verb = object->verbs; verb->run; verb++)
+			print_usage(file, object, verb);
+	}
+	fputs("\nvmswitch OBJECT help, vmswitch OBJECT VERB help: more about it\n", file);
+}
+
+void cli_help(FILE *file, const struct cli_object *object, const struct cli_verb *verb)
+{
+	if (verb)
+		help_verb(file, object, verb);
+	else if (object)
+		help_object(file, object);
+	else
+		help_all(file);
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From words to a request. Only what the words mean is decided here; whether names, numbers and
+ * addresses are acceptable is the daemon's to say, in one place for all clients.
+ */
+#include "control/cli/cli.h"
+#include "control/cli/mac.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- complaints ---- */
+
+enum {
+	/** Longer words are not compared. */
+	WORD_MAX = 24,
+	/** Letters that may differ for "did you mean". */
+	DISTANCE_MAX = 2,
+};
+
+/** struct accepted - words that could stand here, for a complaint */
+struct accepted {
+	char list[256];
+	const char *nearest;
+	unsigned int distance;
+};
+
+static __attribute__((format(printf, 2, 3))) void complain(struct cli *cli, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(cli->error, sizeof(cli->error), fmt, ap);
+	va_end(ap);
+}
+
+static unsigned int least(unsigned int a, unsigned int b, unsigned int c)
+{
+	unsigned int m = a < b ? a : b;
+
+	return m < c ? m : c;
+}
+
+/** distance() - letters to insert, leave out or change to make @b of @a (Levenshtein). */
+static unsigned int distance(const char *a, const char *b)
+{
+	unsigned int row[WORD_MAX + 1];
+	size_t la = strlen(a), lb = strlen(b), i, j;
+
+	if (la > WORD_MAX || lb > WORD_MAX)
+		return WORD_MAX;
+	for (j = 0; j <= lb; j++)
+		row[j] = (unsigned int)j;
+	for (i = 1; i <= la; i++) {
+		unsigned int diagonal = row[0];
+
+		row[0] = (unsigned int)i;
+		for (j = 1; j <= lb; j++) {
+			unsigned int above = row[j];
+
+			row[j] =
+				least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[lb];
+}
+
+static void accept_word(struct accepted *acc, const char *given, const char *word,
+			const char *value)
+{
+	size_t len = strlen(acc->list);
+	unsigned int d;
+
+	snprintf(acc->list + len, sizeof(acc->list) - len, "%s%s%s%s", len ? ", " : "", word,
+		 value && word[0] ? " " : "", value ? value : "");
+	if (!word[0])
+		return;
+	d = distance(given, word);
+	if (d < acc->distance && d < strlen(word)) {
+		acc->distance = d;
+		acc->nearest = word;
+	}
+}
+
+static void complain_word(struct cli *cli, const char *given, const char *after,
+			  const struct accepted *acc)
+{
+	bool near = acc->nearest && acc->distance <= DISTANCE_MAX;
+
+	complain(cli, "unknown word '%s' after '%s'%s%s%s%s%s", given, after,
+		 near ? " (did you mean '" : "", near ? acc->nearest : "", near ? "'?)" : "",
+		 acc->list[0] ? "; accepted here: " : "; nothing more is accepted here", acc->list);
+}
+
+/* ---- values ---- */
+
+static int put_number(struct cli *cli, const struct cli_arg *arg, const char *text)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end || errno || value > UINT32_MAX) {
+		complain(cli, "'%s' after '%s' is not a number (0 to 4294967295)", text, arg->word);
+		return -EINVAL;
+	}
+	vs_msg_put_u32(&cli->msg, arg->attr, (uint32_t)value);
+	return 0;
+}
+
+static int put_mac(struct cli *cli, const struct cli_arg *arg, const char *text)
+{
+	uint8_t mac[MAC_BYTES] = {0};
+
+	if (!(arg->type == CLI_MAC_OR_ANY && strcmp(text, "any") == 0) && mac_parse(text, mac)) {
+		complain(cli, "'%s' after '%s' is not a MAC address such as 00:15:5d:01:32:11%s",
+			 text, arg->word, arg->type == CLI_MAC_OR_ANY ? ", and not 'any'" : "");
+		return -EINVAL;
+	}
+	vs_msg_put_bytes(&cli->msg, arg->attr, mac, sizeof(mac));
+	return 0;
+}
+
+static int put_choice(struct cli *cli, const struct cli_arg *arg, const char *text)
+{
+	struct accepted acc = {.distance = WORD_MAX};
+	const struct cli_choice *c;
+
+	for (c = arg->choices; c->word; c++) {
+		if (strcmp(c->word, text) == 0) {
+			if (arg->attr)
+				vs_msg_put_u32(&cli->msg, arg->attr, c->value);
+			return 0;
+		}
+		accept_word(&acc, text, c->word, NULL);
+	}
+	complain_word(cli, text, arg->word, &acc);
+	return -EINVAL;
+}
+
+static int put_value(struct cli *cli, const struct cli_arg *arg, const char *text)
+{
+	switch (arg->type) {
+	case CLI_WORD:
+		vs_msg_put_str(&cli->msg, arg->attr, text);
+		return 0;
+	case CLI_NUMBER:
+		return put_number(cli, arg, text);
+	case CLI_MAC:
+	case CLI_MAC_OR_ANY:
+		return put_mac(cli, arg, text);
+	case CLI_CHOICE:
+		return put_choice(cli, arg, text);
+	case CLI_FLAG:
+		if (arg->attr)
+			vs_msg_put_flag(&cli->msg, arg->attr);
+		return 0;
+	}
+	return 0;
+}
+
+/* ---- arguments ---- */
+
+static uint32_t bit_of(const struct cli *cli, const struct cli_arg *arg)
+{
+	return UINT32_C(1) << (arg - cli->verb->args);
+}
+
+static bool is_end(const struct cli_arg *arg)
+{
+	return !arg->word && !arg->value;
+}
+
+/** rival() - argument given already that excludes @arg, or NULL. */
+static const struct cli_arg *rival(const struct cli *cli, const struct cli_arg *arg)
+{
+	const struct cli_arg *a;
+
+	for (a = cli->verb->args; !is_end(a); a++) {
+		if (cli->given & bit_of(cli, a) &&
+		    (a == arg || (a->group && a->group == arg->group)))
+			return a;
+	}
+	return NULL;
+}
+
+/** find_arg() - which argument @text is or announces, or NULL with a complaint. */
+static const struct cli_arg *find_arg(struct cli *cli, const char *text, const char *after)
+{
+	struct accepted acc = {.distance = WORD_MAX};
+	const struct cli_arg *arg, *other;
+
+	for (arg = cli->verb->args; !is_end(arg); arg++) {
+		if (!arg->word && !(cli->given & bit_of(cli, arg)) && strncmp(text, "--", 2) != 0)
+			return arg;
+		if (!arg->word || strcmp(arg->word, text) != 0)
+			continue;
+		other = rival(cli, arg);
+		if (!other)
+			return arg;
+		if (other == arg)
+			complain(cli, "'%s' is there twice", text);
+		else
+			complain(cli, "'%s' and '%s' exclude each other", other->word, text);
+		return NULL;
+	}
+	for (arg = cli->verb->args; !is_end(arg); arg++) {
+		if (!rival(cli, arg))
+			accept_word(&acc, text, arg->word ? arg->word : "", arg->value);
+	}
+	complain_word(cli, text, after, &acc);
+	return NULL;
+}
+
+static int check_complete(struct cli *cli)
+{
+	bool change_wanted = cli->verb->cmd == VS_CMD_SWITCH_SET ||
+			     cli->verb->cmd == VS_CMD_PORT_SET;
+	struct accepted acc = {.distance = WORD_MAX};
+	const struct cli_arg *arg;
+	bool change = false;
+
+	for (arg = cli->verb->args; !is_end(arg); arg++) {
+		bool given = (cli->given & bit_of(cli, arg)) != 0;
+
+		if (arg->need == CLI_MUST && !given) {
+			complain(cli, "%s %s: %s%s%s is missing", cli->object->word,
+				 cli->verb->word, arg->word ? arg->word : "", arg->word ? " " : "",
+				 arg->value);
+			return -EINVAL;
+		}
+		change |= given && arg->need == CLI_MAY;
+		if (arg->need == CLI_MAY)
+			accept_word(&acc, "", arg->word ? arg->word : "", arg->value);
+	}
+	if (change_wanted && !change) {
+		complain(cli, "%s %s: nothing to change; accepted here: %s", cli->object->word,
+			 cli->verb->word, acc.list);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_args(struct cli *cli, int argc, char **argv)
+{
+	const char *after = cli->verb->word[0] ? cli->verb->word : cli->object->word;
+	int i;
+
+	vs_msg_init(&cli->msg, cli->buf, sizeof(cli->buf), cli->verb->cmd);
+	for (i = 0; i < argc; i++) {
+		const struct cli_arg *arg = find_arg(cli, argv[i], after);
+
+		if (!arg)
+			return -EINVAL;
+		cli->given |= bit_of(cli, arg);
+		cli->local |= arg->local;
+		if (arg->word && arg->value && ++i == argc) {
+			complain(cli, "'%s' is followed by nothing: %s is wanted", arg->word,
+				 arg->value);
+			return -EINVAL;
+		}
+		if (put_value(cli, arg, argv[i]))
+			return -EINVAL;
+		after = argv[i];
+	}
+	return check_complete(cli);
+}
+
+/* ---- object and verb ---- */
+
+static bool wants_help(const char *word)
+{
+	return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static const struct cli_object *find_object(struct cli *cli, const char *word)
+{
+	struct accepted acc = {.distance = WORD_MAX};
+	const struct cli_object *object;
+
+	for (object = cli_objects; object->word; object++) {
+		if (strcmp(object->word, word) == 0)
+			return object;
+		accept_word(&acc, word, object->word, NULL);
+	}
+	accept_word(&acc, word, "help", NULL);
+	complain_word(cli, word, "vmswitch", &acc);
+	return NULL;
+}
+
+static const struct cli_verb *find_verb(struct cli *cli, const char *word)
+{
+	struct accepted acc = {.distance = WORD_MAX};
+	const struct cli_verb *verb;
+
+	for (verb = cli->object->verbs; verb->run; verb++) {
+		if (strcmp(verb->word, word) == 0)
+			return verb;
+		accept_word(&acc, word, verb->word, NULL);
+	}
+	accept_word(&acc, word, "help", NULL);
+	if (word[0])
+		complain_word(cli, word, cli->object->word, &acc);
+	else
+		complain(cli, "%s: what with it? accepted here: %s", cli->object->word, acc.list);
+	return NULL;
+}
+
+enum cli_parsed cli_parse(struct cli *cli, int argc, char **argv)
+{
+	bool alone;
+
+	cli->object = NULL;
+	cli->verb = NULL;
+	cli->local = 0;
+	cli->given = 0;
+	if (argc == 0) {
+		complain(cli, "what to do? 'vmswitch help' says what there is");
+		return CLI_WRONG;
+	}
+	if (wants_help(argv[0]))
+		return CLI_WANTS_HELP;
+	cli->object = find_object(cli, argv[0]);
+	if (!cli->object)
+		return CLI_WRONG;
+	if (argc > 1 && wants_help(argv[1]))
+		return CLI_WANTS_HELP;
+	alone = cli->object->verbs[0].word[0] == '\0';
+	cli->verb = alone ? cli->object->verbs : find_verb(cli, argc > 1 ? argv[1] : "");
+	if (!cli->verb)
+		return CLI_WRONG;
+	argc -= alone ? 1 : 2;
+	argv += alone ? 1 : 2;
+	if (argc == 1 && wants_help(argv[0]))
+		return CLI_WANTS_HELP;
+	return parse_args(cli, argc, argv) ? CLI_WRONG : CLI_PARSED;
+}

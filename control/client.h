@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Talking to vmswitchd: connect, call a command, read its answer, receive notices. Blocking;
+ * a struct vs_client belongs to one thread. Messages are built with the calls of control/tlv.h.
+ *
+ *	struct vs_client_fail fail;
+ *	uint32_t buf[VS_MESSAGE_MAX / 4];
+ *	struct vs_client *client;
+ *	struct vs_msg msg;
+ *
+ *	if (vs_client_open(VS_SOCKET_DEFAULT, &client, &fail))
+ *		errx(1, "%s", fail.text);
+ *	vs_msg_init(&msg, buf, sizeof(buf), VS_CMD_SWITCH_NEW);
+ *	vs_msg_put_str(&msg, VS_ATTR_NAME, "lan");
+ *	vs_msg_put_u32(&msg, VS_ATTR_KIND, VS_KIND_PRIVATE);
+ *	if (vs_client_call(client, &msg, NULL, NULL, &fail))
+ *		errx(1, "%s", fail.text);
+ *	vs_client_close(client);
+ */
+#ifndef VS_CONTROL_CLIENT_H
+#define VS_CONTROL_CLIENT_H
+
+#include "control/tlv.h"
+
+struct vs_client;
+
+/**
+ * struct vs_client_fail - why a call failed
+ * @error:	negative errno
+ * @attr:	number of the attribute that offends or is missing, or 0
+ * @text:	for the user, one sentence
+ */
+struct vs_client_fail {
+	int error;
+	uint16_t attr;
+	char text[512];
+};
+
+/**
+ * typedef vs_client_record - receives one message of an answer, or a notice
+ * @tb:		attributes by number, VS_ATTR_COUNT_ of them; NULL where there is none
+ *
+ * Return: 0 to go on. Anything else: no more records are handed over, and the call returns it
+ * once the answer has been read to its end.
+ */
+typedef int vs_client_record(const struct nlattr *const *tb, void *ctx);
+
+/**
+ * vs_client_open() - connect, and agree on the version of the protocol
+ * @path:	of the daemon's socket
+ *
+ * Return: 0 and the client (owned by the caller), or -errno with *@ret_fail filled in: -ENOENT
+ * or -ECONNREFUSED no daemon, -EACCES or -EPERM no right to, -EUSERS too many clients,
+ * -EPROTONOSUPPORT no common version.
+ */
+int vs_client_open(const char *path, struct vs_client **ret_client,
+		   struct vs_client_fail *ret_fail);
+
+/** vs_client_close() - disconnect and free. */
+void vs_client_close(struct vs_client *client);
+
+/** vs_client_daemon_version() - version of the daemon as it told it. */
+const char *vs_client_daemon_version(const struct vs_client *client);
+
+/**
+ * vs_client_call() - send a command and read its whole answer
+ * @msg:	built by the caller; flags and sequence number are filled in here
+ * @record:	called for each message of the answer; NULL: they are left out
+ *
+ * Return: 0; what @record returned; or negative errno with *@ret_fail filled in.
+ */
+int vs_client_call(struct vs_client *client, struct vs_msg *msg, vs_client_record *record,
+		   void *ctx, struct vs_client_fail *ret_fail);
+
+/**
+ * vs_client_listen() - receive notices; the connection has subscribed
+ *
+ * Return: what @record returned that was not 0; or negative errno with *@ret_fail filled in,
+ * -ECONNRESET when the daemon has gone.
+ */
+int vs_client_listen(struct vs_client *client, vs_client_record *record, void *ctx,
+		     struct vs_client_fail *ret_fail);
+
+#endif

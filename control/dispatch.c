@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/dispatch.h"
+
+#include "control/obj.h"
+#include "control/session.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int run_hello(struct vs_call *call, struct vs_fail *fail);
+
+static const struct vs_handler own[] = {
+	{VS_CMD_HELLO, run_hello},
+	{0, NULL},
+};
+
+/* One row per object. */
+static const struct vs_handler *const objects[] = {
+	own, vs_obj_switch, vs_obj_port, vs_obj_fdb, vs_obj_stats, vs_obj_monitor,
+};
+
+enum {
+	/** Errors and DONE: headers, a text, two numbers. */
+	SMALL_MESSAGE = 512,
+};
+
+_Static_assert(SMALL_MESSAGE >= NLMSG_HDRLEN + sizeof(struct nlmsgerr) + VS_REFUSAL_TEXT_SIZE + 32,
+	       "an error fits");
+_Static_assert(sizeof(((struct vs_fail *)0)->text) <= VS_REFUSAL_TEXT_SIZE, "its text, too");
+
+static const struct vs_handler *find_handler(unsigned int cmd)
+{
+	const struct vs_handler *h;
+	size_t i;
+
+	for (i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+		for (h = objects[i]; h->cmd; h++) {
+			if (h->cmd == cmd)
+				return h;
+		}
+	}
+	return NULL;
+}
+
+/* ---- for handlers ---- */
+
+int vs_fail_set(struct vs_fail *fail, int error, enum vs_attr attr, const char *fmt, ...)
+{
+	va_list ap;
+
+	fail->attr = (uint16_t)attr;
+	va_start(ap, fmt);
+	vsnprintf(fail->text, sizeof(fail->text), fmt, ap);
+	va_end(ap);
+	return error;
+}
+
+const char *vs_call_str(const struct vs_call *call, enum vs_attr attr)
+{
+	return vs_tlv_str(call->attr[attr]);
+}
+
+void vs_call_mac(const struct vs_call *call, enum vs_attr attr, struct rte_ether_addr *ret_mac)
+{
+	const struct nlattr *a = call->attr[attr];
+
+	if (a)
+		memcpy(ret_mac, (const char *)a + NLA_HDRLEN, sizeof(*ret_mac));
+	else
+		memset(ret_mac, 0, sizeof(*ret_mac));
+}
+
+struct vs_msg *vs_call_begin(struct vs_call *call)
+{
+	struct vs_session *s = call->session;
+
+	if (call->pos++ < call->skip)
+		return NULL;
+	vs_msg_init(&call->msg, s->hub->record, sizeof(s->hub->record),
+		    (enum vs_cmd)call->request->policy->cmd);
+	call->msg.nlh->nlmsg_seq = call->request->nlh->nlmsg_seq;
+	if (call->request->policy->answer == VS_ANSWER_DUMP)
+		call->msg.nlh->nlmsg_flags = NLM_F_MULTI;
+	if (call->skip && s->dump.generation != s->hub->generation)
+		call->msg.nlh->nlmsg_flags |= NLM_F_DUMP_INTR;
+	return &call->msg;
+}
+
+int vs_call_end(struct vs_call *call)
+{
+	int ret = call->msg.error;
+
+	if (!ret)
+		ret = vs_session_put(call->session, call->msg.nlh);
+	if (ret)
+		return ret;
+	return call->session->out_bytes >= VS_SLICE_BYTES;
+}
+
+/* ---- answers ---- */
+
+static void put_error(struct vs_session *s, const struct nlmsghdr *to,
+		      const struct vs_refusal *refusal)
+{
+	uint32_t buf[SMALL_MESSAGE / 4];
+	struct vs_msg msg;
+
+	vs_msg_init_error(&msg, buf, sizeof(buf), to, refusal);
+	(void)vs_session_put(s, msg.nlh); /* marks the session when it fails */
+}
+
+static void put_done(struct vs_session *s, const struct vs_call *call)
+{
+	struct {
+		struct nlmsghdr nlh;
+		int error;
+	} done = {
+		.nlh = {.nlmsg_len = sizeof(done),
+			.nlmsg_type = NLMSG_DONE,
+			.nlmsg_flags = NLM_F_MULTI,
+			.nlmsg_seq = call->request->nlh->nlmsg_seq},
+	};
+
+	if (call->skip && s->dump.generation != s->hub->generation)
+		done.nlh.nlmsg_flags |= NLM_F_DUMP_INTR;
+	(void)vs_session_put(s, &done.nlh);
+}
+
+static void put_failure(struct vs_session *s, const struct vs_request *req, int error,
+			const struct vs_fail *fail)
+{
+	struct vs_refusal refusal = {.error = error};
+
+	if (fail->text[0])
+		memcpy(refusal.text, fail->text, sizeof(fail->text));
+	else
+		snprintf(refusal.text, sizeof(refusal.text), "%s: %s", req->policy->name,
+			 strerror(-error));
+	if (fail->attr < VS_ATTR_COUNT_ && req->attr[fail->attr])
+		refusal.offset =
+			(uint32_t)((const char *)req->attr[fail->attr] - (const char *)req->nlh);
+	put_error(s, req->nlh, &refusal);
+}
+
+/** keep_dump() - remember a dump whose slice is full. */
+static void keep_dump(struct vs_session *s, const struct vs_call *call)
+{
+	if (!s->dump.request) {
+		s->dump.request = malloc(call->request->nlh->nlmsg_len);
+		if (!s->dump.request) {
+			s->broken = -ENOMEM;
+			return;
+		}
+		memcpy(s->dump.request, call->request->nlh, call->request->nlh->nlmsg_len);
+		s->dump.generation = s->hub->generation;
+	}
+	s->dump.done = call->pos;
+}
+
+static void end_dump(struct vs_session *s)
+{
+	free(s->dump.request);
+	s->dump.request = NULL;
+	s->dump.done = 0;
+}
+
+static void run(struct vs_session *s, const struct vs_request *req, uint64_t skip)
+{
+	const struct vs_handler *handler = find_handler(req->policy->cmd);
+	struct vs_call call = {
+		.model = s->hub->model,
+		.attr = req->attr,
+		.session = s,
+		.request = req,
+		.skip = skip,
+	};
+	struct vs_fail fail = {0};
+	int ret;
+
+	if (!handler) {
+		vs_fail_set(&fail, 0, VS_ATTR_UNSPEC, "%s is not supported by this daemon",
+			    req->policy->name);
+		put_failure(s, req, -EOPNOTSUPP, &fail);
+		return;
+	}
+	ret = handler->run(&call, &fail);
+	if (ret > 0) {
+		keep_dump(s, &call);
+		return;
+	}
+	if (ret < 0)
+		put_failure(s, req, ret, &fail);
+	else if (req->policy->answer == VS_ANSWER_DUMP)
+		put_done(s, &call);
+	else if (req->nlh->nlmsg_flags & NLM_F_ACK)
+		put_error(s, req->nlh, NULL);
+	end_dump(s);
+}
+
+void vs_dispatch(struct vs_session *s, const void *buf, size_t len)
+{
+	struct vs_refusal refusal;
+	struct vs_request req;
+
+	if (vs_request_frame(buf, len, &refusal)) {
+		put_error(s, NULL, &refusal);
+		s->broken = -EBADMSG;
+		return;
+	}
+	if (vs_request_parse(buf, &req, &refusal)) {
+		put_error(s, buf, &refusal);
+		return;
+	}
+	run(s, &req, 0);
+}
+
+void vs_dispatch_more(struct vs_session *s)
+{
+	struct vs_refusal refusal;
+	struct vs_request req;
+
+	if (vs_request_parse(s->dump.request, &req, &refusal)) {
+		put_error(s, s->dump.request, &refusal);
+		end_dump(s);
+		return;
+	}
+	run(s, &req, s->dump.done);
+}
+
+static int run_hello(struct vs_call *call, struct vs_fail *fail)
+{
+	struct vs_msg *msg = vs_call_begin(call);
+	int ret;
+
+	vs_msg_put_u32(msg, VS_ATTR_VERSION_MIN, VS_PROTO_VERSION_MIN);
+	vs_msg_put_u32(msg, VS_ATTR_VERSION_MAX, VS_PROTO_VERSION_MAX);
+	vs_msg_put_str(msg, VS_ATTR_DAEMON, call->session->hub->version);
+	vs_msg_put_u32(msg, VS_ATTR_PID, (uint32_t)getpid());
+	ret = vs_call_end(call);
+	return ret < 0 ? ret : 0;
+}

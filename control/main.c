@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vmswitchd: start in order, run until told to stop, unwind in reverse order.
+ */
+#include "control/eal.h"
+#include "control/model.h"
+#include "control/options.h"
+#include "control/server.h"
+#include "control/version.h"
+#include "dataplane/core/log.h"
+#include "dataplane/core/rcu.h"
+#include "dataplane/guest/guest.h"
+#include "dataplane/worker.h"
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Open files: at most about 60 for a guest with 8 queue pairs, 16 for one with one. */
+enum {
+	DESCRIPTORS_WANTED = 65536,
+	DESCRIPTORS_ENOUGH = 16384,
+	DESCRIPTORS_PER_GUEST = 16,
+};
+
+struct daemon {
+	struct vs_options options;
+	struct event_base *base;
+	struct event *sigterm;
+	struct event *sigint;
+	struct vs_rcu rcu;
+	struct vs_worker *worker;
+	struct vs_model *model;
+	struct vs_server *server;
+};
+
+static void raise_descriptor_limit(void)
+{
+	const struct rlimit wanted = {.rlim_cur = DESCRIPTORS_WANTED, .rlim_max = DESCRIPTORS_WANTED};
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS_WANTED)
+		return;
+	/* Raising the hard limit takes a privilege; without it the hard limit has to do. */
+	if (limit.rlim_max < DESCRIPTORS_WANTED && setrlimit(RLIMIT_NOFILE, &wanted) == 0)
+		return;
+	if (limit.rlim_max > DESCRIPTORS_WANTED)
+		limit.rlim_max = DESCRIPTORS_WANTED;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= DESCRIPTORS_ENOUGH)
+		return;
+	vs_log(VS_LOG_WARNING,
+	       "at most %llu open files: enough for about %llu guests (ulimit -Hn gives more)",
+	       (unsigned long long)limit.rlim_cur,
+	       (unsigned long long)limit.rlim_cur / DESCRIPTORS_PER_GUEST);
+}
+
+static void on_signal(evutil_socket_t signal, short what, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	(void)what;
+	vs_log(VS_LOG_INFO, "stopping (%s)", strsignal((int)signal));
+	(void)event_base_loopbreak(d->base);
+}
+
+static int watch_signals(struct daemon *d)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	d->sigterm = evsignal_new(d->base, SIGTERM, on_signal, d);
+	d->sigint = evsignal_new(d->base, SIGINT, on_signal, d);
+	if (!d->sigterm || !d->sigint || event_add(d->sigterm, NULL) != 0 ||
+	    event_add(d->sigint, NULL) != 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int start_loop(struct daemon *d)
+{
+	d->base = event_base_new();
+	if (!d->base)
+		return -ENOMEM;
+	return watch_signals(d);
+}
+
+static void stop_loop(struct daemon *d)
+{
+	if (d->sigterm)
+		event_free(d->sigterm);
+	if (d->sigint)
+		event_free(d->sigint);
+	if (d->base)
+		event_base_free(d->base);
+}
+
+static int start_worker(struct daemon *d)
+{
+	const struct vs_worker_config config = {
+		.rcu = &d->rcu,
+		.index = 0,
+		.lcore = VS_LCORE_WORKER,
+		.nap_us = d->options.nap_us,
+	};
+
+	return vs_worker_new(&config, &d->worker);
+}
+
+static int start_model(struct daemon *d)
+{
+	const struct vs_model_env env = {
+		.base = d->base,
+		.rcu = &d->rcu,
+		.workers = &d->worker,
+		.n_workers = 1,
+	};
+
+	return vs_model_new(&env, &d->model);
+}
+
+static int start_server(struct daemon *d)
+{
+	const struct vs_server_config config = {
+		.base = d->base,
+		.path = d->options.socket,
+		.model = d->model,
+		.version = VS_VERSION,
+	};
+
+	return vs_server_new(&config, &d->server);
+}
+
+static int run(struct daemon *d)
+{
+	int err;
+
+	err = start_loop(d);
+	if (err)
+		goto err_loop;
+	err = vs_rcu_init(&d->rcu);
+	if (err)
+		goto err_loop;
+	err = start_worker(d);
+	if (err)
+		goto err_worker;
+	err = start_model(d);
+	if (err)
+		goto err_model;
+	err = vs_worker_start(d->worker);
+	if (err)
+		goto err_start;
+	err = start_server(d);
+	if (err)
+		goto err_server;
+
+	vs_log(VS_LOG_INFO, "ready: version %s, one worker, control socket %s", VS_VERSION,
+	       d->options.socket);
+	(void)event_base_dispatch(d->base);
+
+	vs_server_free(d->server);
+err_server:
+	vs_worker_stop(d->worker);
+err_start:
+	vs_model_free(d->model);
+err_model:
+	vs_worker_free(d->worker);
+err_worker:
+	vs_rcu_fini(&d->rcu);
+err_loop:
+	stop_loop(d);
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = {0};
+	int err;
+
+	switch (vs_options_parse(argc, argv, &d.options)) {
+	case VS_OPTIONS_DONE:
+		return EXIT_SUCCESS;
+	case VS_OPTIONS_WRONG:
+		return 2;
+	case VS_OPTIONS_RUN:
+		break;
+	}
+	vs_log_set_level(d.options.log_level);
+	raise_descriptor_limit();
+	err = vs_sigbus_install();
+	if (!err)
+		err = vs_eal_start(d.options.memory_mib, d.options.cpu);
+	if (err)
+		return EXIT_FAILURE;
+	err = run(&d);
+	vs_eal_stop();
+	if (err)
+		vs_log(VS_LOG_ERROR, "cannot start: %s", strerror(-err));
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}

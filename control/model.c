@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The model's life, the snapshot, and what happens by itself (workers' events, ageing). */
+#include "control/model_priv.h"
+
+#include "control/proto.h"
+#include "dataplane/core/clock.h"
+#include "dataplane/core/log.h"
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	TICK_S = 1,
+};
+
+int model_fail(struct vs_fail *fail, int err, uint16_t attr, const char *fmt, ...)
+{
+	va_list ap;
+
+	fail->attr = attr;
+	va_start(ap, fmt);
+	(void)vsnprintf(fail->text, sizeof(fail->text), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+int model_check_name(const char *name, uint16_t attr, struct vs_fail *fail)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_.-";
+	size_t len = strlen(name);
+
+	if (len == 0 || len >= VS_NAME_MAX)
+		return model_fail(fail, -EINVAL, attr, "a name has 1 to %d characters",
+				  VS_NAME_MAX - 1);
+	if (name[0] == '-' || strspn(name, allowed) != len)
+		return model_fail(fail, -EINVAL, attr,
+				  "'%s' is no name: letters, digits, '_', '.' and '-' are allowed, "
+				  "and the first one is no '-'",
+				  name);
+	return 0;
+}
+
+struct vs_switch *model_find_switch(struct vs_model *m, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < VS_SWITCHES_MAX; i++) {
+		if (m->sw[i] && strcmp(m->sw[i]->name, name) == 0)
+			return m->sw[i];
+	}
+	return NULL;
+}
+
+struct vs_port *model_find_port(struct vs_model *m, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < VS_PORTS_MAX; i++) {
+		if (m->port[i] && strcmp(m->port[i]->name, name) == 0)
+			return m->port[i];
+	}
+	return NULL;
+}
+
+bool model_is_up(const struct vs_port *port)
+{
+	return port->link_up && vs_guest_is_up(port->guest);
+}
+
+static void fill_port(struct vs_port_hot *hot, const struct vs_port *port)
+{
+	*hot = (struct vs_port_hot){
+		.ops = &vs_guest_ops,
+		.dev = port->guest,
+		.fdb = port->sw->fdb,
+		.max_frame = port->mtu + (uint32_t)sizeof(struct rte_ether_hdr),
+		.storm_pps = port->storm_pps,
+		.id = port->id,
+		.sw = port->sw->index,
+		.fid = port->sw->fid,
+		.flags = VS_PORT_PRESENT,
+		.pairs = (uint8_t)vs_guest_pairs(port->guest),
+		.mac = port->mac,
+	};
+	if (port->link_up)
+		hot->flags |= VS_PORT_ADMIN_UP;
+	if (model_is_up(port))
+		hot->flags |= VS_PORT_UP;
+	if (!rte_is_zero_ether_addr(&port->mac))
+		hot->flags |= VS_PORT_GUARD;
+}
+
+/* The ports of @sw that are up become the members of its broadcast domain. */
+static uint16_t fill_domain(struct vs_conf *conf, const struct vs_model *m,
+			    const struct vs_switch *sw, uint16_t *members)
+{
+	struct vs_domain *domain = &conf->domain[sw->fid];
+	unsigned int i;
+
+	domain->members = members;
+	for (i = 0; i < VS_PORTS_MAX; i++) {
+		if (m->port[i] && m->port[i]->sw == sw && model_is_up(m->port[i]))
+			members[domain->n++] = (uint16_t)i;
+	}
+	return domain->n;
+}
+
+static void free_conf(struct vs_conf *conf)
+{
+	if (!conf)
+		return;
+	free(conf->members);
+	free(conf);
+}
+
+static struct vs_conf *build_conf(const struct vs_model *m)
+{
+	struct vs_conf *conf;
+	uint16_t *members;
+	unsigned int i;
+
+	conf = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*conf));
+	if (!conf)
+		return NULL;
+	memset(conf, 0, sizeof(*conf));
+	conf->members = calloc(VS_PORTS_MAX, sizeof(*conf->members));
+	if (!conf->members) {
+		free_conf(conf);
+		return NULL;
+	}
+	for (i = 0; i < VS_PORTS_MAX; i++) {
+		/* A table entry may lead to an id that is not in use: it is a port that is down. */
+		conf->port[i].id = (uint16_t)i;
+		if (!m->port[i])
+			continue;
+		fill_port(&conf->port[i], m->port[i]);
+		conf->ids[conf->n_ports++] = (uint16_t)i;
+	}
+	members = conf->members;
+	for (i = 0; i < VS_SWITCHES_MAX; i++) {
+		if (m->sw[i])
+			members += fill_domain(conf, m, m->sw[i], members);
+	}
+	return conf;
+}
+
+int model_publish(struct vs_model *m)
+{
+	struct vs_conf *conf = build_conf(m);
+	struct vs_conf *old = m->conf;
+	unsigned int i;
+
+	if (!conf)
+		return -ENOMEM;
+	for (i = 0; i < m->env.n_workers; i++)
+		vs_worker_publish(m->env.workers[i], conf);
+	m->conf = conf;
+	vs_rcu_synchronize(m->env.rcu);
+	free_conf(old);
+	return 0;
+}
+
+void model_tell(struct vs_model *m, enum vs_notice_type type, const struct vs_switch *sw,
+		const struct vs_port *port, const struct rte_ether_addr *mac, const char *text)
+{
+	struct vs_notice n = {
+		.type = type,
+		.sw = sw ? sw->name : "",
+		.port = port ? port->name : "",
+		.text = text ? text : "",
+	};
+
+	if (mac)
+		n.mac = *mac;
+	if (m->notice)
+		m->notice(&n, m->notice_ctx);
+}
+
+void vs_model_on_notice(struct vs_model *m,
+			void (*notice)(const struct vs_notice *n, void *ctx), void *ctx)
+{
+	m->notice = notice;
+	m->notice_ctx = ctx;
+}
+
+static void on_bell(evutil_socket_t fd, short what, void *ctx)
+{
+	uint64_t n;
+
+	(void)what;
+	/* EAGAIN: somebody drained it already. */
+	if (read(fd, &n, sizeof(n)) < 0)
+		return;
+	model_drain(ctx);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	model_drain(ctx);
+	model_age(ctx);
+}
+
+static int watch_workers(struct vs_model *m)
+{
+	const struct timeval period = {.tv_sec = TICK_S};
+	unsigned int i;
+
+	for (i = 0; i < m->env.n_workers; i++) {
+		int bell = vs_worker_ctx(m->env.workers[i])->events.bell;
+
+		m->bell[i] = event_new(m->env.base, bell, EV_READ | EV_PERSIST, on_bell, m);
+		if (!m->bell[i] || event_add(m->bell[i], NULL) != 0)
+			return -ENOMEM;
+	}
+	m->tick = event_new(m->env.base, -1, EV_PERSIST, on_tick, m);
+	if (!m->tick || event_add(m->tick, &period) != 0)
+		return -ENOMEM;
+	return 0;
+}
+
+int vs_model_new(const struct vs_model_env *env, struct vs_model **ret_model)
+{
+	struct vs_model *m;
+	int err;
+
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	m->env = *env;
+	err = watch_workers(m);
+	if (!err)
+		err = model_publish(m);
+	if (err) {
+		vs_model_free(m);
+		return err;
+	}
+	*ret_model = m;
+	return 0;
+}
+
+void vs_model_free(struct vs_model *m)
+{
+	struct vs_fail fail;
+	unsigned int i;
+
+	m->notice = NULL;
+	for (i = 0; i < VS_SWITCHES_MAX; i++) {
+		if (m->sw[i])
+			(void)vs_switch_del(m, m->sw[i]->name, VS_DEL_FORCE, &fail);
+	}
+	for (i = 0; i < m->env.n_workers; i++) {
+		if (m->bell[i])
+			event_free(m->bell[i]);
+	}
+	if (m->tick)
+		event_free(m->tick);
+	for (i = 0; i < m->env.n_workers; i++)
+		vs_worker_publish(m->env.workers[i], NULL);
+	free_conf(m->conf);
+	free(m);
+}

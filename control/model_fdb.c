@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Addresses: learning what the workers saw, ageing, flushing, showing. */
+#include "control/model_priv.h"
+
+#include "control/proto.h"
+#include "dataplane/core/clock.h"
+#include "dataplane/core/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum {
+	EVENTS_AT_ONCE = 64,
+	/* Notices a second of one kind that guests can provoke. */
+	NOTICES_PER_SECOND = 20,
+};
+
+static uint32_t now_s(void)
+{
+	return vs_clock_seconds(rte_rdtsc());
+}
+
+static void count_removed(const struct vs_fdb_entry *e, void *ctx)
+{
+	struct vs_model *m = ctx;
+
+	if (e->kind == VS_FDB_LEARNT && e->port < VS_PORTS_MAX && m->port[e->port])
+		m->port[e->port]->macs--;
+}
+
+static uint32_t remove_entries(struct vs_model *m, struct vs_switch *sw,
+			       const struct vs_fdb_filter *filter)
+{
+	uint32_t n = vs_fdb_remove(sw->fdb, filter, count_removed, m);
+
+	if (n)
+		sw->fdb_full_told = false;
+	return n;
+}
+
+int model_learn_static(struct vs_port *port)
+{
+	struct vs_fdb_entry *e = vs_fdb_find(port->sw->fdb, port->sw->fid, &port->mac);
+	uint16_t old = VS_FDB_NO_PORT;
+	struct vs_model *m = port->m;
+
+	if (rte_is_zero_ether_addr(&port->mac))
+		return 0;
+	/* It stops being a learnt one, wherever it was learnt. */
+	if (e && e->kind == VS_FDB_LEARNT)
+		count_removed(e, m);
+	if (vs_fdb_learn(port->sw->fdb, port->sw->fid, &port->mac, port->id, VS_FDB_STATIC, now_s(),
+			 &old) == VS_FDB_FULL)
+		return -ENOSPC;
+	return 0;
+}
+
+void model_forget_port(struct vs_port *port, enum vs_fdb_kind up_to)
+{
+	const struct vs_fdb_filter filter = {
+		.what = up_to == VS_FDB_STATIC ? VS_FDB_OF_PORT : VS_FDB_LEARNT_OF_PORT,
+		.port = port->id,
+	};
+
+	(void)remove_entries(port->m, port->sw, &filter);
+}
+
+/* Return: true when the port may have one more address learnt. */
+static bool below_limit(struct vs_port *port)
+{
+	if (port->macs < port->max_macs)
+		return true;
+	if (!port->max_macs_told) {
+		port->max_macs_told = true;
+		model_tell(port->m, VS_NOTICE_MAC_LIMIT, port->sw, port, NULL,
+			   "as many addresses as max-macs allows; others are flooded");
+	}
+	return false;
+}
+
+static void tell_move(struct vs_port *port, uint16_t old, const struct rte_ether_addr *mac)
+{
+	static struct vs_pace pace;
+	const struct vs_port *from = old < VS_PORTS_MAX ? port->m->port[old] : NULL;
+	char text[VS_NAME_MAX + 16];
+
+	if (!vs_pace_admit(&pace, rte_rdtsc(), NOTICES_PER_SECOND))
+		return;
+	(void)snprintf(text, sizeof(text), "from port %s", from ? from->name : "?");
+	model_tell(port->m, VS_NOTICE_MAC_MOVED, port->sw, port, mac, text);
+}
+
+static void table_full(struct vs_port *port, const struct rte_ether_addr *mac)
+{
+	struct vs_switch *sw = port->sw;
+
+	sw->fdb_full++;
+	if (sw->fdb_full_told)
+		return;
+	sw->fdb_full_told = true;
+	vs_log(VS_LOG_WARNING,
+	       "switch %s: the address table is full (%u); frames to other addresses are flooded",
+	       sw->name, vs_fdb_size(sw->fdb));
+	model_tell(port->m, VS_NOTICE_FDB_FULL, sw, port, mac,
+		   "the address table is full; frames to other addresses are flooded");
+}
+
+static void learn(struct vs_port *port, const struct vs_event *ev)
+{
+	struct vs_fdb_entry *e;
+	uint16_t old = VS_FDB_NO_PORT;
+
+	/* The worker may have judged by a configuration that has been replaced since. */
+	if (ev->fid != port->sw->fid || !rte_is_zero_ether_addr(&port->mac))
+		return;
+	e = vs_fdb_find(port->sw->fdb, ev->fid, &ev->mac);
+	if (e && (e->port == port->id || e->kind == VS_FDB_STATIC))
+		return;
+	if (!below_limit(port))
+		return;
+	switch (vs_fdb_learn(port->sw->fdb, ev->fid, &ev->mac, port->id, VS_FDB_LEARNT, now_s(),
+			     &old)) {
+	case VS_FDB_NEW:
+		port->macs++;
+		break;
+	case VS_FDB_MOVED:
+		port->macs++;
+		if (old < VS_PORTS_MAX && port->m->port[old])
+			port->m->port[old]->macs--;
+		tell_move(port, old, &ev->mac);
+		break;
+	case VS_FDB_FULL:
+		table_full(port, &ev->mac);
+		break;
+	case VS_FDB_KNOWN:
+	case VS_FDB_HELD:
+		break;
+	}
+}
+
+static void take_event(struct vs_model *m, const struct vs_event *ev)
+{
+	struct vs_port *port = ev->port < VS_PORTS_MAX ? m->port[ev->port] : NULL;
+
+	if (!port)
+		return;
+	switch ((enum vs_event_type)ev->type) {
+	case VS_EVENT_LEARN:
+		learn(port, ev);
+		break;
+	case VS_EVENT_FAULT:
+		vs_guest_check(port->guest);
+		break;
+	case VS_EVENT_STORM:
+		model_tell(m, VS_NOTICE_STORM, port->sw, port, NULL,
+			   "floods more than its storm limit; the excess is dropped");
+		break;
+	}
+}
+
+void model_drain(struct vs_model *m)
+{
+	struct vs_event ev[EVENTS_AT_ONCE];
+	unsigned int i;
+	unsigned int w;
+	unsigned int n;
+
+	for (w = 0; w < m->env.n_workers; w++) {
+		struct vs_event_ring *er = &vs_worker_ctx(m->env.workers[w])->events;
+
+		while ((n = vs_event_pop(er, ev, EVENTS_AT_ONCE)) > 0) {
+			for (i = 0; i < n; i++)
+				take_event(m, &ev[i]);
+		}
+	}
+}
+
+void model_age(struct vs_model *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < VS_SWITCHES_MAX; i++) {
+		struct vs_fdb_filter filter = {.what = VS_FDB_SEEN_BEFORE};
+
+		if (!m->sw[i] || m->sw[i]->fdb_ageing_s == 0)
+			continue;
+		filter.before = now_s() - m->sw[i]->fdb_ageing_s;
+		(void)remove_entries(m, m->sw[i], &filter);
+	}
+}
+
+struct walk {
+	struct vs_model *m;
+	const struct vs_switch *sw;
+	uint32_t now_s;
+	int (*visit)(const struct vs_fdb_view *view, void *ctx);
+	void *ctx;
+};
+
+static int show_entry(uint16_t fid, const struct rte_ether_addr *mac, const struct vs_fdb_entry *e,
+		      void *ctx)
+{
+	const struct walk *walk = ctx;
+	const struct vs_port *port = e->port < VS_PORTS_MAX ? walk->m->port[e->port] : NULL;
+	const struct vs_fdb_view view = {
+		.sw = walk->sw->name,
+		.port = port ? port->name : "",
+		.mac = *mac,
+		.age_s = walk->now_s - e->seen,
+	};
+
+	(void)fid;
+	return walk->visit(&view, walk->ctx);
+}
+
+int vs_fdb_each(struct vs_model *m, const char *sw,
+		     int (*visit)(const struct vs_fdb_view *view, void *ctx), void *ctx,
+		     struct vs_fail *fail)
+{
+	struct walk walk = {.m = m, .now_s = now_s(), .visit = visit, .ctx = ctx};
+	unsigned int i;
+	int err = 0;
+
+	if (sw && !model_find_switch(m, sw))
+		return model_fail(fail, -ENOENT, VS_ATTR_SWITCH, "there is no switch '%s'", sw);
+	model_drain(m);
+	for (i = 0; i < VS_SWITCHES_MAX && err == 0; i++) {
+		walk.sw = m->sw[i];
+		if (!walk.sw || (sw && walk.sw != model_find_switch(m, sw)))
+			continue;
+		err = vs_fdb_walk(walk.sw->fdb, show_entry, &walk);
+	}
+	return err;
+}
+
+int vs_fdb_flush_switch(struct vs_model *m, const char *name, struct vs_fail *fail)
+{
+	const struct vs_fdb_filter filter = {.what = VS_FDB_ALL_LEARNT};
+	struct vs_switch *sw = model_find_switch(m, name);
+
+	if (!sw)
+		return model_fail(fail, -ENOENT, VS_ATTR_SWITCH, "there is no switch '%s'", name);
+	/* Addresses on their way from a worker were seen before the flush: they go too. */
+	model_drain(m);
+	(void)remove_entries(m, sw, &filter);
+	model_tell(m, VS_NOTICE_FDB_FLUSHED, sw, NULL, NULL, NULL);
+	return 0;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/options.h"
+
+#include "control/proto.h"
+#include "control/version.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	MEMORY_MIN_MIB = 32,
+	MEMORY_MAX_MIB = 16384,
+	MEMORY_DEFAULT_MIB = 128,
+	NAP_MAX_US = 10000,
+	NAP_DEFAULT_US = 50,
+};
+
+static void help(void)
+{
+	printf("usage: vmswitchd [OPTION ...]\n"
+	       "\n"
+	       "The host switch beside a VMM. Runs in the foreground until SIGTERM or SIGINT; set it up\n"
+	       "with the command vmswitch.\n"
+	       "\n"
+	       "  --socket PATH      control socket (default %s)\n"
+	       "  --log-level LEVEL  error, warning, info (default) or debug\n"
+	       "  --memory MIB       memory for tables, %d..%d (default %d); no hugepages are needed\n"
+	       "  --cpu N            run the worker on processor N (default: any)\n"
+	       "  --nap USEC         an idle worker sleeps this long at a time, ten times as long after\n"
+	       "                     a second without traffic, 0..%d (default %d); 0: it never sleeps:\n"
+	       "                     lowest latency, a whole processor\n"
+	       "  --version          print the version\n"
+	       "  --help             print this\n",
+	       VS_SOCKET_DEFAULT, MEMORY_MIN_MIB, MEMORY_MAX_MIB, MEMORY_DEFAULT_MIB, NAP_MAX_US,
+	       NAP_DEFAULT_US);
+}
+
+static enum vs_options_verdict wrong_number(const char *option, const char *text, long min,
+					    long max)
+{
+	fprintf(stderr, "vmswitchd: --%s: '%s' is not a number from %ld to %ld\n", option, text,
+		min, max);
+	return VS_OPTIONS_WRONG;
+}
+
+/* Return: true, and the number in *@ret_number, when @text is one from @min to @max. */
+static bool parse_number(const char *text, long min, long max, long *ret_number)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno || end == text || *end != '\0' || n < min || n > max)
+		return false;
+	*ret_number = n;
+	return true;
+}
+
+static enum vs_options_verdict take_option(int option, const char *arg, struct vs_options *o)
+{
+	long n;
+
+	switch (option) {
+	case 's':
+		o->socket = arg;
+		return VS_OPTIONS_RUN;
+	case 'l':
+		if (vs_log_parse_level(arg, &o->log_level) == 0)
+			return VS_OPTIONS_RUN;
+		fprintf(stderr,
+			"vmswitchd: --log-level: '%s' is none of error, warning, info, debug\n",
+			arg);
+		return VS_OPTIONS_WRONG;
+	case 'm':
+		if (!parse_number(arg, MEMORY_MIN_MIB, MEMORY_MAX_MIB, &n))
+			return wrong_number("memory", arg, MEMORY_MIN_MIB, MEMORY_MAX_MIB);
+		o->memory_mib = (unsigned int)n;
+		return VS_OPTIONS_RUN;
+	case 'c':
+		if (!parse_number(arg, 0, CPU_SETSIZE - 1, &n))
+			return wrong_number("cpu", arg, 0, CPU_SETSIZE - 1);
+		o->cpu = (int)n;
+		return VS_OPTIONS_RUN;
+	case 'n':
+		if (!parse_number(arg, 0, NAP_MAX_US, &n))
+			return wrong_number("nap", arg, 0, NAP_MAX_US);
+		o->nap_us = (unsigned int)n;
+		return VS_OPTIONS_RUN;
+	case 'v':
+		printf("vmswitchd %s\n", VS_VERSION);
+		return VS_OPTIONS_DONE;
+	case 'h':
+		help();
+		return VS_OPTIONS_DONE;
+	default:
+		/* getopt has named the word already. */
+		fprintf(stderr, "vmswitchd: 'vmswitchd --help' lists the options\n");
+		return VS_OPTIONS_WRONG;
+	}
+}
+
+enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_options *ret_options)
+{
+	static const struct option table[] = {
+		{"socket", required_argument, NULL, 's'},
+		{"log-level", required_argument, NULL, 'l'},
+		{"memory", required_argument, NULL, 'm'},
+		{"cpu", required_argument, NULL, 'c'},
+		{"nap", required_argument, NULL, 'n'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	struct vs_options o = {
+		.socket = VS_SOCKET_DEFAULT,
+		.log_level = VS_LOG_INFO,
+		.memory_mib = MEMORY_DEFAULT_MIB,
+		.nap_us = NAP_DEFAULT_US,
+		.cpu = -1,
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "s:h", table, NULL)) != -1) {
+		enum vs_options_verdict verdict = take_option(option, optarg, &o);
+
+		if (verdict != VS_OPTIONS_RUN)
+			return verdict;
+	}
+	if (optind < argc) {
+		fprintf(stderr, "vmswitchd: '%s' is not an option; switches and ports are set up with "
+				"the command vmswitch\n",
+			argv[optind]);
+		return VS_OPTIONS_WRONG;
+	}
+	*ret_options = o;
+	return VS_OPTIONS_RUN;
+}

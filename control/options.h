@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The daemon's command line. */
+#ifndef VS_CONTROL_OPTIONS_H
+#define VS_CONTROL_OPTIONS_H
+
+#include "dataplane/core/log.h"
+
+/** struct vs_options - what the command line says, or the defaults */
+struct vs_options {
+	const char *socket;
+	enum vs_log_level log_level;
+	unsigned int memory_mib; /* for tables; the guests' memory is their own */
+	unsigned int nap_us;     /* sleep of an idle worker at a time; 0: never */
+	int cpu;                 /* processor of the worker; -1: any that the process may use */
+};
+
+/** What to do after the command line was read. */
+enum vs_options_verdict {
+	VS_OPTIONS_RUN,
+	VS_OPTIONS_DONE,  /* help or version was printed: exit 0 */
+	VS_OPTIONS_WRONG, /* said what is wrong: exit 2 */
+};
+
+/** vs_options_parse() - read the command line into *@ret_options (strings stay argv's). */
+enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_options *ret_options);
+
+#endif

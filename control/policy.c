@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The two tables of the protocol: what an attribute is, and what a command takes. A new
+ * attribute is a number in control/proto.h and a row in each of them.
+ */
+#include "control/tlv.h"
+
+/* clang-format off */
+static const struct vs_attr_spec specs[VS_ATTR_COUNT_] = {
+	[VS_ATTR_NAME]           = {.name = "name", .type = VS_TLV_NAME},
+	[VS_ATTR_SWITCH]         = {.name = "switch", .type = VS_TLV_NAME},
+	[VS_ATTR_KIND]           = {.name = "type", .type = VS_TLV_U32, .min = 1, .max = UINT32_MAX},
+	[VS_ATTR_SOCKET]         = {.name = "socket", .type = VS_TLV_PATH},
+	[VS_ATTR_MODE]           = {.name = "mode", .type = VS_TLV_U32, .min = 1, .max = 2},
+	[VS_ATTR_MAC]            = {.name = "mac", .type = VS_TLV_MAC},
+	[VS_ATTR_VM]             = {.name = "vm", .type = VS_TLV_NAME},
+	[VS_ATTR_MTU]            = {.name = "mtu", .type = VS_TLV_U32, .min = 68, .max = 65535},
+	[VS_ATTR_LINK]           = {.name = "link", .type = VS_TLV_U32, .max = 1},
+	[VS_ATTR_STORM_PPS]      = {.name = "storm", .type = VS_TLV_U32, .max = UINT32_MAX},
+	[VS_ATTR_MAX_MACS]       = {.name = "max-macs", .type = VS_TLV_U32, .max = UINT32_MAX},
+	[VS_ATTR_FDB_SIZE]       = {.name = "fdb-size", .type = VS_TLV_U32, .min = 1, .max = 1048576},
+	[VS_ATTR_FDB_AGEING]     = {.name = "fdb-ageing", .type = VS_TLV_U32, .min = 10, .max = 1000000, .or_zero = true},
+	[VS_ATTR_FORCE]          = {.name = "force", .type = VS_TLV_FLAG},
+	[VS_ATTR_PORT]           = {.name = "port", .type = VS_TLV_NAME},
+	[VS_ATTR_VERSION_MIN]    = {.name = "version-min", .type = VS_TLV_U32},
+	[VS_ATTR_VERSION_MAX]    = {.name = "version-max", .type = VS_TLV_U32},
+	[VS_ATTR_DAEMON]         = {.name = "daemon", .type = VS_TLV_TEXT},
+	[VS_ATTR_PID]            = {.name = "pid", .type = VS_TLV_U32},
+	[VS_ATTR_PORTS]          = {.name = "ports", .type = VS_TLV_U32},
+	[VS_ATTR_PORTS_UP]       = {.name = "ports-up", .type = VS_TLV_U32},
+	[VS_ATTR_FDB_USED]       = {.name = "fdb-used", .type = VS_TLV_U32},
+	[VS_ATTR_FDB_FULL]       = {.name = "fdb-full", .type = VS_TLV_U64},
+	[VS_ATTR_ID]             = {.name = "id", .type = VS_TLV_U32},
+	[VS_ATTR_UP]             = {.name = "up", .type = VS_TLV_U32},
+	[VS_ATTR_STATE]          = {.name = "state", .type = VS_TLV_TEXT},
+	[VS_ATTR_PROBLEM]        = {.name = "problem", .type = VS_TLV_TEXT},
+	[VS_ATTR_MACS]           = {.name = "macs", .type = VS_TLV_U32},
+	[VS_ATTR_PEER_PID]       = {.name = "peer-pid", .type = VS_TLV_U32},
+	[VS_ATTR_FEATURES]       = {.name = "features", .type = VS_TLV_U64},
+	[VS_ATTR_OFFERED]        = {.name = "offered", .type = VS_TLV_U64},
+	[VS_ATTR_PAIRS]          = {.name = "pairs", .type = VS_TLV_U32},
+	[VS_ATTR_RING_SIZE]      = {.name = "ring-size", .type = VS_TLV_U32},
+	[VS_ATTR_REGIONS]        = {.name = "regions", .type = VS_TLV_U32},
+	[VS_ATTR_MEMORY]         = {.name = "memory", .type = VS_TLV_U64},
+	[VS_ATTR_CONNECTS]       = {.name = "connects", .type = VS_TLV_U64},
+	[VS_ATTR_REFUSED]        = {.name = "refused", .type = VS_TLV_U64},
+	[VS_ATTR_FAULTS]         = {.name = "faults", .type = VS_TLV_U64},
+	[VS_ATTR_LAST_FAULT]     = {.name = "last-fault", .type = VS_TLV_TEXT},
+	[VS_ATTR_CALLS]          = {.name = "calls", .type = VS_TLV_U64},
+	[VS_ATTR_VLAN]           = {.name = "vlan", .type = VS_TLV_U32},
+	[VS_ATTR_AGE]            = {.name = "age", .type = VS_TLV_U32},
+	[VS_ATTR_RECEIVED]       = {.name = "received", .type = VS_TLV_U64},
+	[VS_ATTR_RECEIVED_BYTES] = {.name = "received-bytes", .type = VS_TLV_U64},
+	[VS_ATTR_FORWARDED]      = {.name = "forwarded", .type = VS_TLV_U64},
+	[VS_ATTR_FLOODED]        = {.name = "flooded", .type = VS_TLV_U64},
+	[VS_ATTR_CONSUMED]       = {.name = "consumed", .type = VS_TLV_U64},
+	[VS_ATTR_ATTEMPTS]       = {.name = "attempts", .type = VS_TLV_U64},
+	[VS_ATTR_SENT]           = {.name = "sent", .type = VS_TLV_U64},
+	[VS_ATTR_SENT_BYTES]     = {.name = "sent-bytes", .type = VS_TLV_U64},
+	[VS_ATTR_DROPPED_IN]     = {.name = "dropped-in", .type = VS_TLV_U64},
+	[VS_ATTR_DROPPED_OUT]    = {.name = "dropped-out", .type = VS_TLV_U64},
+	[VS_ATTR_SUM]            = {.name = "sum", .type = VS_TLV_TEXT},
+	[VS_ATTR_LEFT]           = {.name = "left", .type = VS_TLV_U64},
+	[VS_ATTR_RIGHT]          = {.name = "right", .type = VS_TLV_U64},
+	[VS_ATTR_TERMS]          = {.name = "terms", .type = VS_TLV_TEXT},
+	[VS_ATTR_REASON]         = {.name = "reason", .type = VS_TLV_TEXT},
+	[VS_ATTR_SIDE]           = {.name = "side", .type = VS_TLV_TEXT},
+	[VS_ATTR_COUNT]          = {.name = "count", .type = VS_TLV_U64},
+	[VS_ATTR_TEXT]           = {.name = "text", .type = VS_TLV_TEXT},
+	[VS_ATTR_SAMPLE]         = {.name = "sample", .type = VS_TLV_NEST},
+	[VS_ATTR_AGE_MS]         = {.name = "age-ms", .type = VS_TLV_U64},
+	[VS_ATTR_LENGTH]         = {.name = "length", .type = VS_TLV_U32},
+	[VS_ATTR_BYTES]          = {.name = "bytes", .type = VS_TLV_BYTES},
+	[VS_ATTR_TIME]           = {.name = "time", .type = VS_TLV_U64},
+	[VS_ATTR_EVENT]          = {.name = "event", .type = VS_TLV_TEXT},
+	[VS_ATTR_LOST]           = {.name = "lost", .type = VS_TLV_U64},
+};
+/* clang-format on */
+
+static const struct vs_policy policies[] = {
+	{VS_CMD_HELLO, "HELLO", VS_ANSWER_ACK, {{0}}},
+
+	{VS_CMD_SWITCH_NEW,
+	 "SWITCH_NEW",
+	 VS_ANSWER_ACK,
+	 {{VS_ATTR_NAME, VS_MUST}, {VS_ATTR_KIND, VS_MUST}}},
+	{VS_CMD_SWITCH_DEL,
+	 "SWITCH_DEL",
+	 VS_ANSWER_ACK,
+	 {{VS_ATTR_NAME, VS_MUST}, {VS_ATTR_FORCE, VS_MAY}}},
+	{VS_CMD_SWITCH_SET,
+	 "SWITCH_SET",
+	 VS_ANSWER_ACK,
+	 {{VS_ATTR_NAME, VS_MUST}, {VS_ATTR_FDB_SIZE, VS_CHANGE}, {VS_ATTR_FDB_AGEING, VS_CHANGE}}},
+	{VS_CMD_SWITCH_GET, "SWITCH_GET", VS_ANSWER_DUMP, {{VS_ATTR_NAME, VS_MAY}}},
+
+	{VS_CMD_PORT_NEW,
+	 "PORT_NEW",
+	 VS_ANSWER_ACK,
+	 {{VS_ATTR_NAME, VS_MUST},
+	  {VS_ATTR_SWITCH, VS_MUST},
+	  {VS_ATTR_KIND, VS_MUST},
+	  {VS_ATTR_SOCKET, VS_MUST},
+	  {VS_ATTR_MODE, VS_MAY},
+	  {VS_ATTR_MAC, VS_MAY},
+	  {VS_ATTR_VM, VS_MAY}}},
+	{VS_CMD_PORT_DEL, "PORT_DEL", VS_ANSWER_ACK, {{VS_ATTR_NAME, VS_MUST}}},
+	{VS_CMD_PORT_SET,
+	 "PORT_SET",
+	 VS_ANSWER_ACK,
+	 {{VS_ATTR_NAME, VS_MUST},
+	  {VS_ATTR_MAC, VS_CHANGE},
+	  {VS_ATTR_VM, VS_CHANGE},
+	  {VS_ATTR_MTU, VS_CHANGE},
+	  {VS_ATTR_LINK, VS_CHANGE},
+	  {VS_ATTR_STORM_PPS, VS_CHANGE},
+	  {VS_ATTR_MAX_MACS, VS_CHANGE}}},
+	{VS_CMD_PORT_GET, "PORT_GET", VS_ANSWER_DUMP, {{VS_ATTR_NAME, VS_MAY}}},
+
+	{VS_CMD_FDB_GET, "FDB_GET", VS_ANSWER_DUMP, {{VS_ATTR_SWITCH, VS_MAY}}},
+	{VS_CMD_FDB_FLUSH, "FDB_FLUSH", VS_ANSWER_ACK, {{VS_ATTR_SWITCH, VS_MUST}}},
+
+	{VS_CMD_STATS_GET, "STATS_GET", VS_ANSWER_DUMP, {{VS_ATTR_PORT, VS_MAY}}},
+	{VS_CMD_AUDIT_GET, "AUDIT_GET", VS_ANSWER_DUMP, {{0}}},
+	{VS_CMD_DROP_GET, "DROP_GET", VS_ANSWER_DUMP, {{VS_ATTR_PORT, VS_MAY}}},
+
+	{VS_CMD_SUBSCRIBE, "SUBSCRIBE", VS_ANSWER_ACK, {{0}}},
+};
+
+enum {
+	N_POLICIES = sizeof(policies) / sizeof(policies[0]),
+};
+
+const struct vs_attr_spec *vs_attr_spec(unsigned int attr)
+{
+	if (attr >= VS_ATTR_COUNT_ || specs[attr].type == VS_TLV_NONE)
+		return NULL;
+	return &specs[attr];
+}
+
+const char *vs_attr_name(unsigned int attr)
+{
+	const struct vs_attr_spec *spec = vs_attr_spec(attr);
+
+	return spec ? spec->name : "unknown";
+}
+
+const struct vs_policy *vs_policy_at(unsigned int i)
+{
+	return i < N_POLICIES ? &policies[i] : NULL;
+}
+
+const struct vs_policy *vs_policy_find(unsigned int cmd)
+{
+	unsigned int i;
+
+	for (i = 0; i < N_POLICIES; i++) {
+		if (policies[i].cmd == cmd)
+			return &policies[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The control protocol of vmswitchd, version 1.
+ *
+ * Transport
+ * ---------
+ * A Unix socket of type SOCK_SEQPACKET (default VS_SOCKET_DEFAULT, mode 0660). The daemon serves
+ * root, its own user and members of the socket file's group; others are answered with one EPERM
+ * error and the connection is closed. A client beyond VS_CLIENTS_MAX is answered with one EUSERS
+ * error and closed. Errors of that kind carry sequence number 0.
+ *
+ * A request is one datagram of at most VS_REQUEST_MAX bytes that holds exactly one message. An
+ * answer is one or more datagrams of at most VS_ANSWER_MAX bytes, each holding one or more whole
+ * messages. All numbers are in host byte order, as in netlink.
+ *
+ * Message
+ * -------
+ *	struct nlmsghdr		nlmsg_len, nlmsg_type, nlmsg_flags, nlmsg_seq, nlmsg_pid
+ *	struct vs_msghdr	command and version
+ *	struct nlattr ...	attributes, each padded to 4 bytes
+ *
+ * nlmsg_type is VS_MSG_TYPE. nlmsg_seq is the client's choice and comes back in every message of
+ * the answer; 0 is best left alone, as notices use it. nlmsg_pid is ignored and answered with 0.
+ * nlmsg_flags of a request: NLM_F_REQUEST is required, NLM_F_ACK and NLM_F_DUMP are allowed, any
+ * other bit is refused.
+ *
+ * A command either does something or is a dump (column "answer" of the table below).
+ * - Doing: answered with an ACK (NLMSG_ERROR with error 0) if NLM_F_ACK was set, otherwise with
+ *   nothing; HELLO is answered with one message first.
+ * - Dump: answered with any number of messages of the same command, flag NLM_F_MULTI, then
+ *   NLMSG_DONE (payload: an int, 0). NLM_F_DUMP may be set and changes nothing. An answer of up
+ *   to VS_SLICE_BYTES shows one instant. A longer one is made of several slices, each of which
+ *   shows one instant: an object that was made or removed in between may be there or not. If a
+ *   switch or a port changed between two slices, NLM_F_DUMP_INTR is set from there on.
+ * - Either fails with NLMSG_ERROR: struct nlmsgerr with the negative errno and the header of the
+ *   request (flag NLM_F_CAPPED), then, flag NLM_F_ACK_TLVS, NLMSGERR_ATTR_MSG (text: one
+ *   sentence, always there), NLMSGERR_ATTR_OFFS (u32, offset of the offending attribute from the
+ *   start of the request, if one offends), NLMSGERR_ATTR_MISS_TYPE (u32, number of a missing
+ *   attribute). Errors are sent whether or not NLM_F_ACK was set. A failed request changed
+ *   nothing. A dump that fails half way ends with NLMSG_ERROR instead of NLMSG_DONE.
+ *
+ * A datagram that is no message at all (shorter than its headers, nlmsg_len not its length,
+ * longer than VS_REQUEST_MAX) is answered with an error of sequence number 0 and the connection
+ * is closed. A client that lets an answer lie for VS_STALL_SECONDS is disconnected. The next
+ * request of a client is read when the answers to the last one have been taken.
+ *
+ * Attributes
+ * ----------
+ * There is one numbering for all commands (enum vs_attr); an attribute means the same and has
+ * the same type wherever it stands:
+ *
+ *	name	NUL-terminated, 1..31 of [A-Za-z0-9_.-], the first one no '-'
+ *	path	NUL-terminated, 1..107 bytes, none of them a control character
+ *	text	NUL-terminated, in answers only
+ *	u32	4 bytes; in requests with the range given below
+ *	u64	8 bytes, in answers only
+ *	mac	6 bytes
+ *	flag	no payload; there or not
+ *	bytes	any bytes, in answers only
+ *	nest	attributes (NLA_F_NESTED set), in answers only
+ *
+ * A request must not hold an attribute that its command does not take, nor one twice, nor one of
+ * another length or outside of its range. Clients skip attributes that they do not know: later
+ * daemons send more.
+ *
+ *	attribute	type	range in requests
+ *	NAME		name
+ *	SWITCH		name
+ *	KIND		u32	enum vs_kind
+ *	SOCKET		path
+ *	MODE		u32	enum vs_mode
+ *	MAC		mac	a unicast address, or all zero: any
+ *	VM		name
+ *	MTU		u32	68..65535
+ *	LINK		u32	0 down, 1 up
+ *	STORM_PPS	u32	0: no limit
+ *	MAX_MACS	u32	0: learn nothing
+ *	FDB_SIZE	u32	1..1048576
+ *	FDB_AGEING	u32	seconds; 0: never, or 10..1000000
+ *	FORCE		flag
+ *	PORT		name
+ *
+ * Commands
+ * --------
+ * "!" means required; all others may be left out.
+ *
+ *	command		takes				answer
+ *	HELLO		-				VERSION_MIN VERSION_MAX DAEMON PID
+ *	SWITCH_NEW	NAME! KIND!			-
+ *	SWITCH_DEL	NAME! FORCE			-
+ *	SWITCH_SET	NAME! FDB_SIZE FDB_AGEING	-
+ *	SWITCH_GET	NAME				dump: NAME KIND PORTS PORTS_UP FDB_USED
+ *							FDB_SIZE FDB_AGEING FDB_FULL
+ *	PORT_NEW	NAME! SWITCH! KIND! SOCKET!	-
+ *			MODE MAC VM
+ *	PORT_DEL	NAME!				-
+ *	PORT_SET	NAME! MAC VM MTU LINK		-
+ *			STORM_PPS MAX_MACS
+ *	PORT_GET	NAME				dump: NAME SWITCH KIND SOCKET MODE VM ID
+ *							LINK UP STATE PROBLEM? MAC? MTU STORM_PPS
+ *							MAX_MACS MACS PEER_PID? FEATURES OFFERED
+ *							PAIRS RING_SIZE REGIONS MEMORY CONNECTS
+ *							REFUSED FAULTS LAST_FAULT? CALLS
+ *	FDB_GET		SWITCH				dump: SWITCH PORT MAC VLAN AGE
+ *	FDB_FLUSH	SWITCH!				-
+ *	STATS_GET	PORT				dump: PORT SWITCH VM RECEIVED
+ *							RECEIVED_BYTES FORWARDED FLOODED CONSUMED
+ *							ATTEMPTS SENT SENT_BYTES DROPPED_IN
+ *							DROPPED_OUT
+ *	AUDIT_GET	-				dump: SUM NAME SWITCH? LEFT RIGHT TERMS
+ *	DROP_GET	PORT				dump: PORT SWITCH VM REASON SIDE COUNT TEXT
+ *							SAMPLE? { AGE_MS LENGTH BYTES }
+ *	SUBSCRIBE	-				-
+ *	NOTICE		from the daemon only		TIME EVENT SWITCH? PORT? MAC? TEXT? LOST?
+ *
+ * "?" in an answer: left out when there is nothing to say. In SWITCH_SET and PORT_SET only what
+ * is named changes, and at least one thing must be named; a MAC of all zero is "any".
+ *
+ * Notices: after SUBSCRIBE the connection receives NOTICE messages with sequence number 0 (they
+ * may stand between the messages of an answer, never inside of one). A subscriber that reads too
+ * slowly loses notices, not the connection: when it has caught up it receives EVENT "overflow"
+ * with the number of lost notices in LOST.
+ *
+ * Versions
+ * --------
+ * Every message carries the version it is written in. The daemon refuses a version it does not
+ * speak with EPROTONOSUPPORT, except that HELLO is understood in any version: its answer says
+ * which ones there are. New attributes and commands do not make a new version; a change of
+ * meaning does.
+ */
+#ifndef VS_CONTROL_PROTO_H
+#define VS_CONTROL_PROTO_H
+
+#include <linux/netlink.h>
+
+#include <stdint.h>
+
+#define VS_SOCKET_DEFAULT "/run/vmswitch/vmswitch.sock"
+
+enum {
+	VS_PROTO_VERSION_MIN = 1,
+	VS_PROTO_VERSION_MAX = 1,
+
+	VS_MSG_TYPE = NLMSG_MIN_TYPE,
+
+	VS_REQUEST_MAX = 65536,
+	VS_ANSWER_MAX = 32768,
+	VS_SLICE_BYTES = 2 * 1024 * 1024,
+	VS_CLIENTS_MAX = 64,
+	VS_STALL_SECONDS = 10,
+
+	/** Names with their final NUL. */
+	VS_PROTO_NAME_SIZE = 32,
+	/** Socket paths with their final NUL, as in struct sockaddr_un. */
+	VS_PROTO_PATH_SIZE = 108,
+};
+
+/** struct vs_msghdr - follows struct nlmsghdr in every message of type VS_MSG_TYPE */
+struct vs_msghdr {
+	uint8_t cmd;       /* enum vs_cmd */
+	uint8_t version;   /* VS_PROTO_VERSION_MIN..VS_PROTO_VERSION_MAX */
+	uint16_t reserved; /* 0 */
+};
+
+/** Commands; each object has sixteen numbers of its own. */
+enum vs_cmd {
+	VS_CMD_HELLO = 0x01,
+
+	VS_CMD_SWITCH_NEW = 0x10,
+	VS_CMD_SWITCH_DEL = 0x11,
+	VS_CMD_SWITCH_SET = 0x12,
+	VS_CMD_SWITCH_GET = 0x13,
+
+	VS_CMD_PORT_NEW = 0x20,
+	VS_CMD_PORT_DEL = 0x21,
+	VS_CMD_PORT_SET = 0x22,
+	VS_CMD_PORT_GET = 0x23,
+
+	VS_CMD_FDB_GET = 0x30,
+	VS_CMD_FDB_FLUSH = 0x31,
+
+	VS_CMD_STATS_GET = 0x40,
+	VS_CMD_AUDIT_GET = 0x41,
+	VS_CMD_DROP_GET = 0x42,
+
+	VS_CMD_SUBSCRIBE = 0x50,
+	VS_CMD_NOTICE = 0x51,
+};
+
+/** Attributes. Numbers are never used again for something else. */
+enum vs_attr {
+	VS_ATTR_UNSPEC = 0,
+
+	/* what requests and answers carry */
+	VS_ATTR_NAME = 1,
+	VS_ATTR_SWITCH = 2,
+	VS_ATTR_KIND = 3,
+	VS_ATTR_SOCKET = 4,
+	VS_ATTR_MODE = 5,
+	VS_ATTR_MAC = 6,
+	VS_ATTR_VM = 7,
+	VS_ATTR_MTU = 8,
+	VS_ATTR_LINK = 9,
+	VS_ATTR_STORM_PPS = 10,
+	VS_ATTR_MAX_MACS = 11,
+	VS_ATTR_FDB_SIZE = 12,
+	VS_ATTR_FDB_AGEING = 13,
+	VS_ATTR_FORCE = 14,
+	VS_ATTR_PORT = 15,
+
+	/* HELLO */
+	VS_ATTR_VERSION_MIN = 16, /* u32 */
+	VS_ATTR_VERSION_MAX = 17, /* u32 */
+	VS_ATTR_DAEMON = 18,      /* text: version of the daemon */
+	VS_ATTR_PID = 19,         /* u32 */
+
+	/* switches */
+	VS_ATTR_PORTS = 20,    /* u32 */
+	VS_ATTR_PORTS_UP = 21, /* u32 */
+	VS_ATTR_FDB_USED = 22, /* u32 */
+	VS_ATTR_FDB_FULL = 23, /* u64: addresses not learnt because the table was full */
+
+	/* ports */
+	VS_ATTR_ID = 24,         /* u32 */
+	VS_ATTR_UP = 25,         /* u32: 1 when frames are delivered to it */
+	VS_ATTR_STATE = 26,      /* text: waiting, connected, no-memory, running, broken */
+	VS_ATTR_PROBLEM = 27,    /* text: what is wrong and what to do */
+	VS_ATTR_MACS = 28,       /* u32: addresses learnt */
+	VS_ATTR_PEER_PID = 29,   /* u32: process at the other end of the socket */
+	VS_ATTR_FEATURES = 30,   /* u64: negotiated virtio feature bits */
+	VS_ATTR_OFFERED = 31,    /* u64: offered virtio feature bits */
+	VS_ATTR_PAIRS = 32,      /* u32: usable queue pairs */
+	VS_ATTR_RING_SIZE = 33,  /* u32 */
+	VS_ATTR_REGIONS = 34,    /* u32: memory regions mapped */
+	VS_ATTR_MEMORY = 35,     /* u64: bytes mapped */
+	VS_ATTR_CONNECTS = 36,   /* u64 */
+	VS_ATTR_REFUSED = 37,    /* u64: messages refused */
+	VS_ATTR_FAULTS = 38,     /* u64: rings detached */
+	VS_ATTR_LAST_FAULT = 39, /* text */
+	VS_ATTR_CALLS = 40,      /* u64: interrupts sent */
+
+	/* addresses */
+	VS_ATTR_VLAN = 41, /* u32; 0: untagged */
+	VS_ATTR_AGE = 42,  /* u32: seconds */
+
+	/* counters; frames and bytes without FCS */
+	VS_ATTR_RECEIVED = 43,       /* u64: taken from the port */
+	VS_ATTR_RECEIVED_BYTES = 44, /* u64 */
+	VS_ATTR_FORWARDED = 45,      /* u64: of the received, to one port */
+	VS_ATTR_FLOODED = 46,        /* u64: of the received, to all others */
+	VS_ATTR_CONSUMED = 47,       /* u64: of the received, taken by the switch itself */
+	VS_ATTR_ATTEMPTS = 48,       /* u64: meant for the port */
+	VS_ATTR_SENT = 49,           /* u64: delivered to the port */
+	VS_ATTR_SENT_BYTES = 50,     /* u64 */
+	VS_ATTR_DROPPED_IN = 51,     /* u64: of the received */
+	VS_ATTR_DROPPED_OUT = 52,    /* u64: of the attempts */
+
+	/* audit; the sum holds when LEFT equals RIGHT */
+	VS_ATTR_SUM = 53,   /* text: ingress, egress, switch */
+	VS_ATTR_LEFT = 54,  /* u64 */
+	VS_ATTR_RIGHT = 55, /* u64 */
+	VS_ATTR_TERMS = 56, /* text: the sum spelled out */
+
+	/* drops */
+	VS_ATTR_REASON = 57, /* text */
+	VS_ATTR_SIDE = 58,   /* text: in (the port sent the frame), out (it was meant for it) */
+	VS_ATTR_COUNT = 59,  /* u64 */
+	VS_ATTR_TEXT = 60,   /* text */
+	VS_ATTR_SAMPLE = 61, /* nest: the newest frame that was dropped */
+	VS_ATTR_AGE_MS = 62, /* u64: milliseconds since then */
+	VS_ATTR_LENGTH = 63, /* u32: bytes of the whole frame */
+	VS_ATTR_BYTES = 64,  /* bytes: its first ones */
+
+	/* notices */
+	VS_ATTR_TIME = 65,  /* u64: nanoseconds since 1970-01-01 00:00 UTC */
+	VS_ATTR_EVENT = 66, /* text: what happened, e.g. port-up */
+	VS_ATTR_LOST = 67,  /* u64: notices lost before this one */
+
+	VS_ATTR_COUNT_, /* one more than the highest number */
+	VS_ATTR_MAX = VS_ATTR_COUNT_ - 1,
+};
+
+/** Kinds of switches and ports (VS_ATTR_KIND). */
+enum vs_kind {
+	VS_KIND_PRIVATE = 1, /* switch: guests only */
+	VS_KIND_GUEST = 17,  /* port: a virtual machine, over vhost-user */
+};
+
+/** Who makes the socket of a guest port (VS_ATTR_MODE). */
+enum vs_mode {
+	VS_MODE_CLIENT = 1, /* the VMM; the switch connects, and connects again */
+	VS_MODE_SERVER = 2, /* the switch; the VMM connects */
+};
+
+#endif
