@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A model without a dataplane (control/model.h), for tests of what stands above it: switches and
+ * ports are remembered, addresses and counters are made up. It tells its receiver about every
+ * change, as the real one does.
+ *
+ * It defines the functions of the model: one file of a program includes it.
+ */
+#ifndef VS_TESTS_FAKE_MODEL_H
+#define VS_TESTS_FAKE_MODEL_H
+
+#include "control/model.h"
+#include "control/proto.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	FAKE_SWITCHES_MAX = 8,
+	FAKE_PORTS_MAX = 16,
+};
+
+struct fake_name {
+	char text[VS_NAME_MAX];
+};
+
+/**
+ * struct vs_model - the fake
+ * @addresses:	how many there are, all behind the first port of the first switch
+ * @broken_sums: audit reports one sum that does not hold
+ */
+struct vs_model {
+	struct fake_name switches[FAKE_SWITCHES_MAX];
+	unsigned int n_switches;
+	struct {
+		struct fake_name name;
+		struct fake_name sw;
+		char socket[108];
+	} ports[FAKE_PORTS_MAX];
+	unsigned int n_ports;
+	unsigned int addresses;
+	bool broken_sums;
+	void (*notice)(const struct vs_notice *n, void *ctx);
+	void *notice_ctx;
+};
+
+static int fail_with(struct vs_fail *fail, int error, enum vs_attr attr, const char *text)
+{
+	fail->attr = (uint16_t)attr;
+	snprintf(fail->text, sizeof(fail->text), "%s", text);
+	return error;
+}
+
+/** fake_notice() - tell the receiver that something happened to @port. */
+static void fake_notice(struct vs_model *m, enum vs_notice_type type, const char *sw,
+			const char *port)
+{
+	const struct vs_notice n = {.type = type, .sw = sw, .port = port, .text = "because"};
+
+	if (m->notice)
+		m->notice(&n, m->notice_ctx);
+}
+
+void vs_model_on_notice(struct vs_model *m, void (*notice)(const struct vs_notice *n, void *ctx),
+			void *ctx)
+{
+	m->notice = notice;
+	m->notice_ctx = ctx;
+}
+
+static int find_switch(const struct vs_model *m, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->n_switches; i++) {
+		if (strcmp(m->switches[i].text, name) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+static int find_port(const struct vs_model *m, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->n_ports; i++) {
+		if (strcmp(m->ports[i].name.text, name) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+int vs_switch_add(struct vs_model *m, const char *name, enum vs_switch_kind kind,
+		  struct vs_fail *fail)
+{
+	if (find_switch(m, name) >= 0)
+		return fail_with(fail, -EEXIST, VS_ATTR_NAME, "switch is there already");
+	if (m->n_switches == FAKE_SWITCHES_MAX)
+		return fail_with(fail, -ENOSPC, VS_ATTR_UNSPEC, "too many switches");
+	snprintf(m->switches[m->n_switches++].text, VS_NAME_MAX, "%s", name);
+	fake_notice(m, VS_NOTICE_SWITCH_ADDED, name, "");
+	return 0;
+}
+
+static void remove_port(struct vs_model *m, unsigned int i)
+{
+	struct fake_name name = m->ports[i].name;
+
+	m->ports[i] = m->ports[--m->n_ports];
+	fake_notice(m, VS_NOTICE_PORT_REMOVED, "", name.text);
+}
+
+int vs_switch_del(struct vs_model *m, const char *name, enum vs_del_mode mode, struct vs_fail *fail)
+{
+	int sw = find_switch(m, name);
+	unsigned int i;
+
+	if (sw < 0)
+		return fail_with(fail, -ENOENT, VS_ATTR_NAME, "there is no such switch");
+	for (i = m->n_ports; i-- > 0;) {
+		if (strcmp(m->ports[i].sw.text, name) != 0)
+			continue;
+		if (mode == VS_DEL_REFUSE_PORTS)
+			return fail_with(fail, -EBUSY, VS_ATTR_NAME, "switch has ports");
+		remove_port(m, i);
+	}
+	m->switches[sw] = m->switches[--m->n_switches];
+	fake_notice(m, VS_NOTICE_SWITCH_REMOVED, name, "");
+	return 0;
+}
+
+int vs_switch_set(struct vs_model *m, const char *name, const struct vs_switch_change *change,
+		  struct vs_fail *fail)
+{
+	if (find_switch(m, name) < 0)
+		return fail_with(fail, -ENOENT, VS_ATTR_NAME, "there is no such switch");
+	fake_notice(m, VS_NOTICE_SWITCH_CHANGED, name, "");
+	return 0;
+}
+
+int vs_switch_each(struct vs_model *m, const char *name,
+		   int (*visit)(const struct vs_switch_view *view, void *ctx), void *ctx,
+		   struct vs_fail *fail)
+{
+	unsigned int i;
+	int ret = 0;
+
+	if (name && find_switch(m, name) < 0)
+		return fail_with(fail, -ENOENT, VS_ATTR_NAME, "there is no such switch");
+	for (i = 0; i < m->n_switches && !ret; i++) {
+		const struct vs_switch_view view = {
+			.name = m->switches[i].text,
+			.kind = VS_SWITCH_PRIVATE,
+			.fdb_size = VS_FDB_SIZE_DEFAULT,
+			.fdb_full = UINT64_C(1) << 40,
+		};
+
+		if (!name || strcmp(name, view.name) == 0)
+			ret = visit(&view, ctx);
+	}
+	return ret;
+}
+
+int vs_port_add(struct vs_model *m, const struct vs_port_spec *spec, struct vs_fail *fail)
+{
+	if (find_port(m, spec->name) >= 0)
+		return fail_with(fail, -EEXIST, VS_ATTR_NAME, "port is there already");
+	if (find_switch(m, spec->sw) < 0)
+		return fail_with(fail, -ENOENT, VS_ATTR_SWITCH, "there is no such switch");
+	if (m->n_ports == FAKE_PORTS_MAX)
+		return fail_with(fail, -ENOSPC, VS_ATTR_UNSPEC, "too many ports");
+	snprintf(m->ports[m->n_ports].name.text, VS_NAME_MAX, "%s", spec->name);
+	snprintf(m->ports[m->n_ports].sw.text, VS_NAME_MAX, "%s", spec->sw);
+	snprintf(m->ports[m->n_ports].socket, sizeof(m->ports[0].socket), "%s", spec->socket);
+	m->n_ports++;
+	fake_notice(m, VS_NOTICE_PORT_ADDED, spec->sw, spec->name);
+	return 0;
+}
+
+int vs_port_del(struct vs_model *m, const char *name, struct vs_fail *fail)
+{
+	int port = find_port(m, name);
+
+	if (port < 0)
+		return fail_with(fail, -ENOENT, VS_ATTR_NAME, "there is no such port");
+	remove_port(m, (unsigned int)port);
+	return 0;
+}
+
+int vs_port_set(struct vs_model *m, const char *name, const struct vs_port_change *change,
+		struct vs_fail *fail)
+{
+	if (find_port(m, name) < 0)
+		return fail_with(fail, -ENOENT, VS_ATTR_NAME, "there is no such port");
+	fake_notice(m, VS_NOTICE_PORT_CHANGED, "", name);
+	return 0;
+}
+
+int vs_port_each(struct vs_model *m, const char *name,
+		 int (*visit)(const struct vs_port_view *view, void *ctx), void *ctx,
+		 struct vs_fail *fail)
+{
+	unsigned int i;
+	int ret = 0;
+
+	if (name && find_port(m, name) < 0)
+		return fail_with(fail, -ENOENT, VS_ATTR_NAME, "there is no such port");
+	for (i = 0; i < m->n_ports && !ret; i++) {
+		const struct vs_port_view view = {
+			.name = m->ports[i].name.text,
+			.sw = m->ports[i].sw.text,
+			.vm = m->ports[i].name.text,
+			.socket = m->ports[i].socket,
+			.id = (uint16_t)i,
+			.guest = {.problem = "no VMM", .last_fault = "loop"},
+		};
+
+		if (!name || strcmp(name, view.name) == 0)
+			ret = visit(&view, ctx);
+	}
+	return ret;
+}
+
+int vs_fdb_each(struct vs_model *m, const char *sw,
+		int (*visit)(const struct vs_fdb_view *view, void *ctx), void *ctx,
+		struct vs_fail *fail)
+{
+	unsigned int i;
+	int ret = 0;
+
+	if (sw && find_switch(m, sw) < 0)
+		return fail_with(fail, -ENOENT, VS_ATTR_SWITCH, "there is no such switch");
+	for (i = 0; i < m->addresses && !ret; i++) {
+		const struct vs_fdb_view view = {
+			.sw = "lan",
+			.port = "p",
+			.mac = {{2, 0, 0, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}},
+		};
+
+		ret = visit(&view, ctx);
+	}
+	return ret;
+}
+
+int vs_fdb_flush_switch(struct vs_model *m, const char *sw, struct vs_fail *fail)
+{
+	if (find_switch(m, sw) < 0)
+		return fail_with(fail, -ENOENT, VS_ATTR_SWITCH, "there is no such switch");
+	m->addresses = 0;
+	fake_notice(m, VS_NOTICE_FDB_FLUSHED, sw, "");
+	return 0;
+}
+
+int vs_stats_each(struct vs_model *m, const char *port,
+		  int (*visit)(const struct vs_stats_view *view, void *ctx), void *ctx,
+		  struct vs_fail *fail)
+{
+	static struct vs_stats_view view;
+	unsigned int i;
+	int ret = 0;
+
+	if (port && find_port(m, port) < 0)
+		return fail_with(fail, -ENOENT, VS_ATTR_PORT, "there is no such port");
+	for (i = 0; i < m->n_ports && !ret; i++) {
+		view.port = m->ports[i].name.text;
+		view.sw = m->ports[i].sw.text;
+		view.vm = view.port;
+		view.counters.received = 10;
+		view.counters.drops[VS_DROP_SPOOF] = 3;
+		view.counters.drops[VS_DROP_RX_FULL] = 4;
+		view.counters.samples[VS_DROP_SPOOF] =
+			(struct vs_sample){.when_tsc = 1, .len = 1514, .have = VS_SAMPLE_BYTES};
+		if (!port || strcmp(port, view.port) == 0)
+			ret = visit(&view, ctx);
+	}
+	return ret;
+}
+
+uint64_t vs_stats_tsc_age_ms(uint64_t when_tsc)
+{
+	return when_tsc;
+}
+
+int vs_audit_each(struct vs_model *m, int (*visit)(const struct vs_audit_view *view, void *ctx),
+		  void *ctx, struct vs_fail *fail)
+{
+	const struct vs_audit_view view = {
+		.sum = VS_AUDIT_SWITCH,
+		.name = "lan",
+		.left = 5,
+		.right = m->broken_sums ? 4 : 5,
+		.terms = "attempts 5 = forwarded 5",
+	};
+
+	return visit(&view, ctx);
+}
+
+#endif

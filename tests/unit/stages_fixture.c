@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/stages_fixture.h"
+
+#include "tests/unit/eal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int sf_setup(void **state)
+{
+	return eal_up();
+}
+
+static void fake_rx(void *arg, unsigned int pair, unsigned int fanout, struct vs_burst *burst)
+{
+	struct sf_dev *dev = arg;
+	unsigned int i;
+
+	dev->fanout = fanout;
+	for (i = 0; i < dev->n_send; i++) {
+		struct vs_pkt *pkt = &burst->pkt[i];
+
+		*pkt = dev->send[i];
+		pkt->hdr = burst->hdr[i].bytes;
+		memcpy(pkt->hdr, dev->send[i].hdr, pkt->hdr_len);
+	}
+	burst->n = (uint16_t)dev->n_send;
+	dev->n_send = 0;
+}
+
+static void fake_rx_done(void *arg, unsigned int pair)
+{
+	struct sf_dev *dev = arg;
+
+	dev->rx_done++;
+}
+
+static void fake_tx(void *arg, unsigned int pair, struct vs_pkt *const *pkt, unsigned int n,
+		    uint8_t *fate)
+{
+	struct sf_dev *dev = arg;
+	unsigned int i;
+
+	dev->pair = pair;
+	for (i = 0; i < n; i++) {
+		fate[i] = dev->fate[i];
+		if (pkt[i]->drop || dev->id == pkt[i]->in_port)
+			dev->wrong++;
+		if (fate[i]) {
+			dev->refused++;
+			continue;
+		}
+		dev->order[i] = pkt[i]->hdr[14];
+		dev->got++;
+		dev->got_bytes += pkt[i]->len;
+		dev->last_len = pkt[i]->len;
+		memcpy(dev->last, pkt[i]->hdr, pkt[i]->hdr_len);
+	}
+}
+
+static bool fake_fault(void *arg)
+{
+	return false;
+}
+
+static const struct vs_port_ops fake_ops = {
+	.rx = fake_rx,
+	.rx_done = fake_rx_done,
+	.tx = fake_tx,
+	.fault_pending = fake_fault,
+};
+
+struct rte_ether_addr sf_mac(unsigned int port)
+{
+	return (struct rte_ether_addr){{0x02, 0, 0, 0, 0, (uint8_t)port}};
+}
+
+struct rte_ether_addr sf_broadcast(void)
+{
+	return (struct rte_ether_addr){{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+}
+
+struct sf *sf_new(void)
+{
+	struct sf *s = calloc(1, sizeof(*s));
+	uint16_t i;
+
+	assert_non_null(s);
+	s->ctx = calloc(1, sizeof(*s->ctx));
+	s->conf = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*s->conf));
+	s->burst = calloc(1, sizeof(*s->burst));
+	assert_true(s->ctx && s->conf && s->burst);
+	memset(s->conf, 0, sizeof(*s->conf));
+	assert_int_equal(vs_rcu_init(&s->rcu), 0);
+	assert_int_equal(vs_fdb_new(&s->rcu, 1024, &s->fdb), 0);
+	assert_int_equal(vs_event_ring_init(&s->ctx->events, 0), 0);
+	for (i = 0; i < SF_PORTS; i++) {
+		s->dev[i].id = i;
+		s->ctx->port_stats[i] = &s->stats[i];
+		s->conf->ids[s->conf->n_ports++] = i;
+		s->conf->port[i] = (struct vs_port_hot){
+			.ops = &fake_ops,
+			.dev = &s->dev[i],
+			.fdb = s->fdb,
+			.max_frame = 1514,
+			.id = i,
+			.sw = SF_SWITCH,
+			.fid = SF_FID,
+			.flags = VS_PORT_PRESENT | VS_PORT_ADMIN_UP | VS_PORT_UP,
+			.pairs = 1,
+		};
+	}
+	s->ctx->conf = s->conf;
+	s->ctx->now_tsc = rte_rdtsc();
+	s->ctx->now_s = vs_clock_seconds(s->ctx->now_tsc);
+	sf_members(s, (1u << SF_PORTS) - 1);
+	sf_begin(s);
+	return s;
+}
+
+void sf_free(struct sf *s)
+{
+	vs_event_ring_fini(&s->ctx->events);
+	vs_fdb_free(s->fdb);
+	vs_rcu_fini(&s->rcu);
+	free(s->ctx);
+	free(s->conf);
+	free(s->burst);
+	free(s);
+}
+
+void sf_members(struct sf *s, unsigned int mask)
+{
+	struct vs_domain *d = &s->conf->domain[SF_FID];
+	uint16_t i;
+
+	d->n = 0;
+	d->members = s->members;
+	for (i = 0; i < SF_PORTS; i++)
+		if (mask & (1u << i))
+			s->members[d->n++] = i;
+}
+
+void sf_learn(struct sf *s, struct rte_ether_addr mac, uint16_t port, enum vs_fdb_kind kind)
+{
+	uint16_t old;
+
+	(void)vs_fdb_learn(s->fdb, SF_FID, &mac, port, kind, s->ctx->now_s, &old);
+}
+
+void sf_begin(struct sf *s)
+{
+	s->burst->n = s->burst->n_ext = 0;
+	s->ctx->flooded_bytes = 0;
+	s->ctx->n_touched = 0;
+	memset(s->ctx->out, 0, sizeof(s->ctx->out));
+}
+
+struct vs_pkt *sf_frame(struct sf *s, uint16_t port, struct rte_ether_addr dst,
+			struct rte_ether_addr src, uint32_t len)
+{
+	struct vs_pkt *pkt = &s->burst->pkt[s->burst->n];
+	uint8_t *hdr = s->burst->hdr[s->burst->n++].bytes;
+
+	memset(hdr, 0, VS_HDR_BYTES);
+	memcpy(hdr, &dst, 6);
+	memcpy(hdr + 6, &src, 6);
+	hdr[12] = 0x08;
+	hdr[14] = (uint8_t)s->burst->n;
+	*pkt = (struct vs_pkt){
+		.hdr = hdr,
+		.len = len,
+		.hdr_len = (uint16_t)(len < VS_HDR_BYTES ? len : VS_HDR_BYTES),
+		.in_port = port,
+		.fid = SF_FID,
+	};
+	return pkt;
+}
+
+unsigned int sf_events(struct sf *s, struct vs_event *ret_last)
+{
+	unsigned int n = 0;
+	struct vs_event ev;
+
+	while (vs_event_pop(&s->ctx->events, &ev, 1)) {
+		n++;
+		if (ret_last)
+			*ret_last = ev;
+	}
+	return n;
+}
+
+uint64_t sf_drops(const struct sf *s, unsigned int port, enum vs_drop reason)
+{
+	return s->stats[port].drops[reason];
+}
+
+uint64_t sf_all_drops(const struct sf *s, unsigned int port, enum vs_drop_side side)
+{
+	uint64_t sum = 0;
+	unsigned int r;
+
+	for (r = 1; r < VS_DROP_COUNT; r++)
+		if (vs_drop_side(r) == side)
+			sum += s->stats[port].drops[r];
+	return sum;
+}
+
+void sf_audit(const struct sf *s)
+{
+	uint64_t attempts = 0;
+	uint64_t forwarded = 0;
+	unsigned int p;
+
+	for (p = 0; p < SF_PORTS; p++) {
+		const struct vs_port_stats *st = &s->stats[p];
+
+		assert_int_equal(st->received, st->forwarded + st->flooded + st->consumed +
+						       sf_all_drops(s, p, VS_DROP_SIDE_IN));
+		assert_int_equal(st->attempts, st->sent + sf_all_drops(s, p, VS_DROP_SIDE_OUT));
+		assert_int_equal(st->drops[VS_DROP_NONE], 0);
+		attempts += st->attempts;
+		forwarded += st->forwarded;
+	}
+	assert_int_equal(attempts, forwarded + s->ctx->switch_stats[SF_SWITCH].flood_copies);
+}

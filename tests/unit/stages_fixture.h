@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A switch without control: a configuration with ports whose devices are made of two arrays, a
+ * worker's context, and frames put into the burst by hand.
+ */
+#ifndef TESTS_UNIT_STAGES_FIXTURE_H
+#define TESTS_UNIT_STAGES_FIXTURE_H
+
+#include "dataplane/core/ctx.h"
+#include "dataplane/core/rcu.h"
+#include "dataplane/fdb.h"
+#include "dataplane/pipeline.h"
+#include "dataplane/stages.h"
+
+enum {
+	SF_PORTS = 6,
+	SF_FID = 3,
+	SF_SWITCH = 2,
+	SF_QUEUE = VS_BURST_MAX,
+};
+
+/** struct sf_dev - a port's device: what it will hand over, what it got */
+struct sf_dev {
+	unsigned int id;
+	const struct vs_pkt *send; /* copied into the burst by rx, with private headers */
+	unsigned int n_send;
+	unsigned int fanout; /* what rx was told */
+	unsigned int rx_done;
+	unsigned int pair; /* of the last tx */
+	unsigned int got;
+	uint64_t got_bytes;
+	uint8_t last[128]; /* header of the last frame */
+	uint32_t last_len;
+	uint8_t fate[VS_BURST_MAX]; /* what tx answers */
+	unsigned int order[VS_BURST_MAX]; /* a number found in byte 14.. of each frame */
+	unsigned int refused;
+	unsigned int wrong; /* frames whose source is this very port */
+};
+
+struct sf {
+	struct vs_rcu rcu;
+	struct vs_ctx *ctx;
+	struct vs_conf *conf;
+	struct vs_burst *burst;
+	struct vs_fdb *fdb;
+	struct vs_port_stats stats[SF_PORTS];
+	struct sf_dev dev[SF_PORTS];
+	uint16_t members[SF_PORTS];
+};
+
+/** sf_setup() - EAL, for cmocka's group. */
+int sf_setup(void **state);
+
+/** sf_new() - ports 0..SF_PORTS-1 on one switch, all up; worker 0 is online. */
+struct sf *sf_new(void);
+
+/** sf_free() - end of it. */
+void sf_free(struct sf *s);
+
+/** sf_mac() - the address of port @port. */
+struct rte_ether_addr sf_mac(unsigned int port);
+
+/** sf_members() - the ports in @mask are the ones of the broadcast domain that are up. */
+void sf_members(struct sf *s, unsigned int mask);
+
+/** sf_learn() - enter @mac at @port. */
+void sf_learn(struct sf *s, struct rte_ether_addr mac, uint16_t port, enum vs_fdb_kind kind);
+
+/** sf_begin() - an empty burst, empty output lists, a new visit. */
+void sf_begin(struct sf *s);
+
+/** sf_frame() - a frame of @len bytes from @port in the burst. Return: it. */
+struct vs_pkt *sf_frame(struct sf *s, uint16_t port, struct rte_ether_addr dst,
+			struct rte_ether_addr src, uint32_t len);
+
+/** sf_broadcast() - ff:ff:ff:ff:ff:ff */
+struct rte_ether_addr sf_broadcast(void);
+
+/** sf_events() - take all events. Return: how many; the last in *@ret_last. */
+unsigned int sf_events(struct sf *s, struct vs_event *ret_last);
+
+/** sf_drops() - drops of @reason at @port. */
+uint64_t sf_drops(const struct sf *s, unsigned int port, enum vs_drop reason);
+
+/** sf_all_drops() - drops of one side at @port. */
+uint64_t sf_all_drops(const struct sf *s, unsigned int port, enum vs_drop_side side);
+
+/** sf_audit() - assert that the three sums hold. */
+void sf_audit(const struct sf *s);
+
+#endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The command line: what becomes of it as a request, what is refused and how that is said; MAC
+ * notations; output in text and JSON.
+ */
+#include "control/cli/cli.h"
+#include "control/cli/mac.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum {
+	WORDS_MAX = 32,
+};
+
+static struct cli cli;
+static struct vs_request req;
+
+/* Words are separated by single spaces. */
+static enum cli_parsed parse(const char *line)
+{
+	static char copy[1024];
+	char *argv[WORDS_MAX], *word, *rest = copy;
+	int argc = 0;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	while ((word = strsep(&rest, " ")) != NULL && line[0])
+		argv[argc++] = word;
+	cli.error[0] = '\0';
+	return cli_parse(&cli, argc, argv);
+}
+
+/* The line is right, and the daemon's policy agrees with it. */
+static void good(const char *line, enum vs_cmd cmd)
+{
+	struct vs_refusal refusal = {0};
+
+	if (parse(line) != CLI_PARSED)
+		fail_msg("'%s' refused: %s", line, cli.error);
+	assert_int_equal(cli.verb->cmd, cmd);
+	cli.msg.nlh->nlmsg_flags = NLM_F_REQUEST;
+	if (vs_request_parse(cli.msg.nlh, &req, &refusal))
+		fail_msg("'%s' makes a request that is refused: %s", line, refusal.text);
+	assert_int_equal(req.policy->cmd, cmd);
+}
+
+static void bad(const char *line, const char *text)
+{
+	if (parse(line) != CLI_WRONG)
+		fail_msg("'%s' was accepted", line);
+	if (!strstr(cli.error, text))
+		fail_msg("'%s' gives '%s', which does not say '%s'", line, cli.error, text);
+}
+
+static void test_grammar(void **state)
+{
+	good("switch add lan type private", VS_CMD_SWITCH_NEW);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_KIND]), VS_KIND_PRIVATE);
+	good("switch show", VS_CMD_SWITCH_GET);
+	assert_null(req.attr[VS_ATTR_NAME]);
+	good("switch show lan", VS_CMD_SWITCH_GET);
+	good("switch del lan", VS_CMD_SWITCH_DEL);
+	assert_null(req.attr[VS_ATTR_FORCE]);
+	good("switch del lan force", VS_CMD_SWITCH_DEL);
+	assert_non_null(req.attr[VS_ATTR_FORCE]);
+	good("switch set lan fdb-size 5 fdb-ageing 0", VS_CMD_SWITCH_SET);
+	good("port show", VS_CMD_PORT_GET);
+	good("port show p", VS_CMD_PORT_GET);
+	good("port show p --qemu", VS_CMD_PORT_GET);
+	good("port show --libvirt", VS_CMD_PORT_GET);
+	good("port del p", VS_CMD_PORT_DEL);
+	good("fdb show", VS_CMD_FDB_GET);
+	good("fdb show switch lan", VS_CMD_FDB_GET);
+	good("fdb flush switch lan", VS_CMD_FDB_FLUSH);
+	good("stats show", VS_CMD_STATS_GET);
+	good("stats show port p", VS_CMD_STATS_GET);
+	good("stats show by vm", VS_CMD_STATS_GET);
+	assert_null(req.attr[VS_ATTR_VM]);
+	good("stats audit", VS_CMD_AUDIT_GET);
+	good("drops show", VS_CMD_DROP_GET);
+	good("drops show port p", VS_CMD_DROP_GET);
+	good("monitor", VS_CMD_SUBSCRIBE);
+}
+
+static void test_port_add(void **state)
+{
+	good("port add p switch lan type guest socket /run/p.sock", VS_CMD_PORT_NEW);
+	assert_null(req.attr[VS_ATTR_MODE]);
+	good("port add p vm v mac 00-15-5D-01-32-11 mode server socket /s type guest switch lan",
+	     VS_CMD_PORT_NEW);
+	assert_string_equal(vs_tlv_str(req.attr[VS_ATTR_NAME]), "p");
+	assert_string_equal(vs_tlv_str(req.attr[VS_ATTR_VM]), "v");
+	assert_string_equal(vs_tlv_str(req.attr[VS_ATTR_SOCKET]), "/s");
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_MODE]), VS_MODE_SERVER);
+	assert_memory_equal((const char *)req.attr[VS_ATTR_MAC] + NLA_HDRLEN,
+			    "\x00\x15\x5d\x01\x32\x11", 6);
+	/* a name like a keyword: the first word is the name whatever it is */
+	good("port add switch switch type type guest socket socket", VS_CMD_PORT_NEW);
+	assert_string_equal(vs_tlv_str(req.attr[VS_ATTR_NAME]), "switch");
+	assert_string_equal(vs_tlv_str(req.attr[VS_ATTR_SWITCH]), "type");
+}
+
+static void test_port_set(void **state)
+{
+	good("port set p mac any mtu 9000 link down storm 0 max-macs 1 vm v", VS_CMD_PORT_SET);
+	assert_memory_equal((const char *)req.attr[VS_ATTR_MAC] + NLA_HDRLEN, "\0\0\0\0\0\0", 6);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_MTU]), 9000);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_LINK]), 0);
+	good("port set p link up", VS_CMD_PORT_SET);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_LINK]), 1);
+	bad("port set p", "nothing to change; accepted here: mac MAC|any, mtu N");
+	bad("port set", "NAME is missing");
+	bad("port set p link sideways", "accepted here: down, up");
+	bad("port set p mtu 1 mtu 2", "'mtu' is there twice");
+	bad("port set p mtu", "'mtu' is followed by nothing: N is wanted");
+	bad("port set p mtu x", "'x' after 'mtu' is not a number");
+	bad("port set p mtu -1", "not a number");
+	bad("port set p mtu 1x", "not a number");
+	bad("port set p mtu 4294967296", "not a number");
+	bad("port set p mtu 99999999999999999999999", "not a number");
+	bad("port set p mac 00:15", "'00:15' after 'mac' is not a MAC address");
+}
+
+static void test_bad_words(void **state)
+{
+	bad("", "vmswitch help");
+	bad("swich show", "unknown word 'swich' after 'vmswitch' (did you mean 'switch'?)");
+	bad("switch", "accepted here: add, show, set, del, help");
+	bad("switch shwo", "(did you mean 'show'?)");
+	bad("switch frobnicate", "unknown word 'frobnicate' after 'switch'; accepted here: add");
+	bad("switch add lan", "switch add: type private is missing");
+	bad("switch add lan type privat", "(did you mean 'private'?)");
+	bad("switch add lan type", "'type' is followed by nothing");
+	bad("switch del lan froce", "(did you mean 'force'?)");
+	bad("switch del lan force force", "'force' is there twice");
+	bad("switch show a b", "unknown word 'b' after 'a'; nothing more is accepted here");
+	bad("port add p switch lan type guest", "socket PATH is missing");
+	bad("port add p mac any", "not a MAC address");
+	bad("port show p --qemu --libvirt", "'--qemu' and '--libvirt' exclude each other");
+	bad("port show p --kvm", "unknown word '--kvm'");
+	bad("stats show port p by vm", "'port' and 'by' exclude each other");
+	bad("stats show by port", "accepted here: vm");
+	bad("fdb flush", "switch SW is missing");
+	bad("monitor all", "unknown word 'all' after 'monitor'");
+	bad("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "unknown word");
+}
+
+static void test_help(void **state)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *file;
+
+	assert_int_equal(parse("help"), CLI_WANTS_HELP);
+	assert_null(cli.object);
+	assert_int_equal(parse("port help"), CLI_WANTS_HELP);
+	assert_string_equal(cli.object->word, "port");
+	assert_null(cli.verb);
+	assert_int_equal(parse("port add help"), CLI_WANTS_HELP);
+	assert_string_equal(cli.verb->word, "add");
+	assert_int_equal(parse("monitor help"), CLI_WANTS_HELP);
+
+	file = open_memstream(&text, &len);
+	assert_non_null(file);
+	cli_help(file, NULL, NULL);
+	fclose(file);
+	assert_non_null(strstr(text, "vmswitch port add NAME switch SW type guest socket PATH "
+				     "[mode client|server] [mac MAC] [vm VMNAME]\n"));
+	assert_non_null(strstr(text, "vmswitch switch del NAME [force]\n"));
+	assert_non_null(strstr(text, "vmswitch stats show [port NAME | by vm]\n"));
+	assert_non_null(strstr(text, "vmswitch port show [NAME] [--qemu | --libvirt]\n"));
+	assert_non_null(strstr(text, "vmswitch monitor\n"));
+	free(text);
+}
+
+static void test_every_verb_has_help(void **state)
+{
+	const struct cli_object *object;
+	const struct cli_verb *verb;
+	const struct cli_arg *arg;
+
+	for (object = cli_objects; object->word; object++) {
+		for (verb = object->verbs; verb->run; verb++) {
+			assert_non_null(verb->help);
+			assert_non_null(vs_policy_find(verb->cmd));
+			for (arg = verb->args; arg->word || arg->value; arg++) {
+				assert_non_null(arg->help);
+				assert_true(arg->need == CLI_MAY || arg->need == CLI_MUST);
+				assert_true(arg - verb->args < 32);
+			}
+		}
+	}
+}
+
+static void test_mac(void **state)
+{
+	static const char *const right[] = {
+		"00:15:5d:01:32:11", "00:15:5D:01:32:11", "00-15-5D-01-32-11",
+		"00155D013211",      "00155d013211",      "0015.5d01.3211",
+	};
+	static const char *const wrong[] = {
+		"",
+		"0",
+		"00:15:5d:01:32",
+		"00:15:5d:01:32:1",
+		"00:15:5d:01:32:11:",
+		"00:15:5d:01:32:111",
+		"00:15:5d:01:32:1g",
+		"00:15-5d:01:32:11",
+		"0:15:5d:01:32:11",
+		" 00:15:5d:01:32:11",
+		"00:15:5d:01:32:11 ",
+		"0015.5d01.321",
+		"0015:5d01:3211",
+		"00155d01321",
+		"00155d0132111",
+		"00.15.5d.01.32.11",
+		"any",
+		"0x155d013211",
+	};
+	uint8_t mac[MAC_BYTES];
+	char text[MAC_TEXT_SIZE];
+	size_t i;
+
+	for (i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+		memset(mac, 0xff, sizeof(mac));
+		assert_int_equal(mac_parse(right[i], mac), 0);
+		mac_format(mac, text);
+		assert_string_equal(text, "00:15:5d:01:32:11");
+	}
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		memset(mac, 0xee, sizeof(mac));
+		if (mac_parse(wrong[i], mac) != -EINVAL)
+			fail_msg("'%s' was accepted", wrong[i]);
+		assert_memory_equal(mac, "\xee\xee\xee\xee\xee\xee", 6);
+	}
+}
+
+/* Two rows through the same calls; returns what was printed, to be freed. */
+static char *print(enum out_format format, enum out_layout layout)
+{
+	const uint8_t mac[MAC_BYTES] = {2, 0, 0, 0, 0, 1};
+	char *text = NULL;
+	size_t len = 0;
+	struct out o;
+	FILE *file;
+
+	file = open_memstream(&text, &len);
+	assert_non_null(file);
+	out_open(&o, file, format, layout);
+	out_row_begin(&o);
+	out_str(&o, OUT_EVERYWHERE, "name", "NAME", "a");
+	out_num(&o, OUT_EVERYWHERE, "n", "N", 1000);
+	out_mac(&o, OUT_IN_BLOCKS, "mac", "MAC", mac, "any");
+	out_str(&o, OUT_ONLY_JSON, "extra", "EXTRA", "e\xff\n");
+	out_note(&o, "note %d", 1);
+	out_row_end(&o);
+	out_row_begin(&o);
+	out_str(&o, OUT_EVERYWHERE, "name", "NAME", "l\x1b[0m");
+	out_num(&o, OUT_EVERYWHERE, "n", "N", 2);
+	out_mac(&o, OUT_IN_BLOCKS, "mac", "MAC", NULL, "any");
+	out_str(&o, OUT_ONLY_JSON, "extra", "EXTRA", NULL);
+	out_row_end(&o);
+	assert_int_equal(out_close(&o), 0);
+	fclose(file);
+	return text;
+}
+
+static void expect(enum out_format format, enum out_layout layout, const char *want)
+{
+	char *text = print(format, layout);
+
+	assert_string_equal(text, want);
+	free(text);
+}
+
+static void test_out(void **state)
+{
+	expect(OUT_TEXT, OUT_TABLE,
+	       "NAME         N\n"
+	       "a         1000\n"
+	       "    note 1\n"
+	       "l\\x1b[0m     2\n");
+	expect(OUT_TEXT, OUT_BLOCKS,
+	       "NAME  a\n"
+	       "    N     1000\n"
+	       "    MAC   02:00:00:00:00:01\n"
+	       "NAME  l\\x1b[0m\n"
+	       "    N     2\n"
+	       "    MAC   any\n");
+	expect(OUT_TEXT, OUT_LINES,
+	       "NAME a N 1000 MAC 02:00:00:00:00:01\n"
+	       "NAME l\\x1b[0m N 2 MAC any\n");
+	expect(OUT_JSON, OUT_TABLE,
+	       "[{\"name\":\"a\",\"n\":1000,\"mac\":\"02:00:00:00:00:01\",\"extra\":\"e\\\\xff\\\\x0a\"},"
+	       "{\"name\":\"l\\u001B[0m\",\"n\":2,\"mac\":null,\"extra\":null}]\n");
+	expect(OUT_JSON, OUT_LINES,
+	       "{\"name\":\"a\",\"n\":1000,\"mac\":\"02:00:00:00:00:01\",\"extra\":\"e\\\\xff\\\\x0a\"}\n"
+	       "{\"name\":\"l\\u001B[0m\",\"n\":2,\"mac\":null,\"extra\":null}\n");
+}
+
+static void test_out_nothing(void **state)
+{
+	char *text = NULL;
+	size_t len = 0;
+	struct out o;
+	FILE *file = open_memstream(&text, &len);
+
+	assert_non_null(file);
+	out_open(&o, file, OUT_TEXT, OUT_TABLE);
+	assert_int_equal(out_close(&o), 0);
+	fflush(file);
+	assert_int_equal(len, 0);
+	out_open(&o, file, OUT_JSON, OUT_TABLE);
+	assert_int_equal(out_close(&o), 0);
+	fclose(file);
+	assert_string_equal(text, "[]\n");
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_grammar),     cmocka_unit_test(test_port_add),
+		cmocka_unit_test(test_port_set),    cmocka_unit_test(test_bad_words),
+		cmocka_unit_test(test_help),        cmocka_unit_test(test_every_verb_has_help),
+		cmocka_unit_test(test_mac),         cmocka_unit_test(test_out),
+		cmocka_unit_test(test_out_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The forwarding table: learning, removing, ageing, and a reader beside the writer. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "dataplane/core/limits.h"
+#include "dataplane/fdb.h"
+#include "tests/unit/eal.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+static struct vs_rcu rcu;
+
+static int setup(void **state)
+{
+	return eal_up() || vs_rcu_init(&rcu);
+}
+
+static int teardown(void **state)
+{
+	vs_rcu_fini(&rcu);
+	return 0;
+}
+
+static struct vs_fdb *make(uint32_t size)
+{
+	struct vs_fdb *fdb = NULL;
+
+	assert_int_equal(vs_fdb_new(&rcu, size, &fdb), 0);
+	return fdb;
+}
+
+static struct rte_ether_addr mac_of(uint32_t n)
+{
+	return (struct rte_ether_addr){
+		{2, 0, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}};
+}
+
+static enum vs_fdb_learnt learn(struct vs_fdb *fdb, uint32_t n, uint16_t port, uint32_t now)
+{
+	struct rte_ether_addr mac = mac_of(n);
+	uint16_t old;
+
+	return vs_fdb_learn(fdb, 1, &mac, port, VS_FDB_LEARNT, now, &old);
+}
+
+static enum vs_fdb_learnt fix(struct vs_fdb *fdb, uint32_t n, uint16_t port, uint16_t *ret_old)
+{
+	struct rte_ether_addr mac = mac_of(n);
+
+	return vs_fdb_learn(fdb, 1, &mac, port, VS_FDB_STATIC, 0, ret_old);
+}
+
+static struct vs_fdb_entry *find(const struct vs_fdb *fdb, uint32_t n)
+{
+	struct rte_ether_addr mac = mac_of(n);
+
+	return vs_fdb_find(fdb, 1, &mac);
+}
+
+static void test_sizes(void **state)
+{
+	struct vs_fdb *fdb = (struct vs_fdb *)&rcu;
+	static const uint32_t good[] = {1, 7, 8, 9, 1000, 8192};
+	unsigned int i;
+	uint32_t n;
+
+	assert_int_equal(vs_fdb_new(&rcu, 0, &fdb), -EINVAL);
+	assert_int_equal(vs_fdb_new(&rcu, VS_FDB_SIZE_MAX + 1, &fdb), -EINVAL);
+	assert_int_equal(vs_fdb_new(&rcu, UINT32_MAX, &fdb), -EINVAL);
+	assert_ptr_equal(fdb, &rcu);
+	vs_fdb_free(NULL);
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		fdb = make(good[i]);
+		assert_int_equal(vs_fdb_size(fdb), good[i]);
+		for (n = 0; n < good[i]; n++)
+			assert_int_equal(learn(fdb, n * 7919, (uint16_t)(n % 100), 1), VS_FDB_NEW);
+		assert_int_equal(vs_fdb_used(fdb), good[i]);
+		assert_int_equal(learn(fdb, 0xffffffff, 1, 1), VS_FDB_FULL);
+		assert_null(find(fdb, 0xffffffff));
+		/* What is there is still known, and may move. */
+		assert_int_equal(learn(fdb, 0, 0, 1), VS_FDB_KNOWN);
+		assert_int_equal(learn(fdb, 0, 5, 1), VS_FDB_MOVED);
+		for (n = 1; n < good[i]; n++)
+			assert_int_equal(vs_fdb_entry_port(find(fdb, n * 7919)), n % 100);
+		vs_fdb_free(fdb);
+	}
+}
+
+static void test_learn(void **state)
+{
+	struct vs_fdb *fdb = make(16);
+	struct rte_ether_addr mac = mac_of(5);
+	uint16_t old = 99;
+
+	assert_null(find(fdb, 5));
+	assert_int_equal(vs_fdb_learn(fdb, 1, &mac, 3, VS_FDB_LEARNT, 10, &old), VS_FDB_NEW);
+	assert_int_equal(old, 99);
+	assert_int_equal(find(fdb, 5)->port, 3);
+	assert_int_equal(find(fdb, 5)->seen, 10);
+	assert_int_equal(find(fdb, 5)->kind, VS_FDB_LEARNT);
+	assert_int_equal(vs_fdb_learn(fdb, 1, &mac, 3, VS_FDB_LEARNT, 20, &old), VS_FDB_KNOWN);
+	assert_int_equal(old, 99);
+	assert_int_equal(find(fdb, 5)->seen, 20);
+	assert_int_equal(vs_fdb_learn(fdb, 1, &mac, 4, VS_FDB_LEARNT, 30, &old), VS_FDB_MOVED);
+	assert_int_equal(old, 3);
+	assert_int_equal(vs_fdb_entry_port(find(fdb, 5)), 4);
+	/* Another domain is another key. */
+	assert_null(vs_fdb_find(fdb, 2, &mac));
+	assert_int_equal(vs_fdb_learn(fdb, 2, &mac, 7, VS_FDB_LEARNT, 30, &old), VS_FDB_NEW);
+	assert_int_equal(vs_fdb_entry_port(find(fdb, 5)), 4);
+	assert_int_equal(vs_fdb_entry_port(vs_fdb_find(fdb, 2, &mac)), 7);
+	assert_int_equal(vs_fdb_used(fdb), 2);
+	vs_fdb_entry_touch(find(fdb, 5), 77);
+	assert_int_equal(find(fdb, 5)->seen, 77);
+	vs_fdb_free(fdb);
+}
+
+static void test_static(void **state)
+{
+	struct vs_fdb *fdb = make(16);
+	struct rte_ether_addr mac = mac_of(5);
+	uint16_t old = 99;
+
+	assert_int_equal(fix(fdb, 5, 3, &old), VS_FDB_NEW);
+	assert_int_equal(vs_fdb_learn(fdb, 1, &mac, 4, VS_FDB_LEARNT, 9, &old), VS_FDB_HELD);
+	assert_int_equal(old, 3);
+	assert_int_equal(find(fdb, 5)->port, 3);
+	assert_int_equal(find(fdb, 5)->seen, 0);
+	assert_int_equal(vs_fdb_learn(fdb, 1, &mac, 3, VS_FDB_LEARNT, 9, &old), VS_FDB_KNOWN);
+	assert_int_equal(find(fdb, 5)->kind, VS_FDB_STATIC);
+	/* A static address takes the place of a learnt one. */
+	assert_int_equal(learn(fdb, 6, 8, 1), VS_FDB_NEW);
+	assert_int_equal(fix(fdb, 6, 2, &old), VS_FDB_MOVED);
+	assert_int_equal(old, 8);
+	assert_int_equal(find(fdb, 6)->kind, VS_FDB_STATIC);
+	assert_int_equal(fix(fdb, 6, 2, &old), VS_FDB_KNOWN);
+	vs_fdb_free(fdb);
+}
+
+struct tally {
+	unsigned int n;
+	unsigned int ports;
+};
+
+static void tally(const struct vs_fdb_entry *e, void *ctx)
+{
+	struct tally *t = ctx;
+
+	t->n++;
+	t->ports += e->port;
+}
+
+static uint32_t remove_by(struct vs_fdb *fdb, struct vs_fdb_filter filter)
+{
+	struct tally t = {0};
+	uint32_t n = vs_fdb_remove(fdb, &filter, tally, &t);
+
+	assert_int_equal(n, t.n);
+	return n;
+}
+
+/* Learnt at ports 1..4, twenty each, last seen in second 100 + n; one static each. */
+static struct vs_fdb *populated(void)
+{
+	struct vs_fdb *fdb = make(200);
+	uint16_t old;
+	uint32_t n;
+
+	for (n = 0; n < 80; n++)
+		assert_int_equal(learn(fdb, n, (uint16_t)(1 + n % 4), 100 + n), VS_FDB_NEW);
+	for (n = 0; n < 4; n++)
+		assert_int_equal(fix(fdb, 1000 + n, (uint16_t)(1 + n), &old), VS_FDB_NEW);
+	return fdb;
+}
+
+static void test_filters(void **state)
+{
+	struct vs_fdb *fdb = populated();
+	uint32_t n;
+
+	assert_int_equal(remove_by(fdb, (struct vs_fdb_filter){VS_FDB_OF_PORT, 9, 0}), 0);
+	assert_int_equal(remove_by(fdb, (struct vs_fdb_filter){VS_FDB_LEARNT_OF_PORT, 2, 0}), 20);
+	assert_int_equal(vs_fdb_used(fdb), 64);
+	assert_null(find(fdb, 1));
+	assert_non_null(find(fdb, 1001));
+	assert_int_equal(remove_by(fdb, (struct vs_fdb_filter){VS_FDB_OF_PORT, 3, 0}), 21);
+	assert_null(find(fdb, 2));
+	assert_null(find(fdb, 1002));
+	assert_int_equal(remove_by(fdb, (struct vs_fdb_filter){VS_FDB_SEEN_BEFORE, 0, 140}), 20);
+	for (n = 0; n < 80; n++)
+		assert_int_equal(find(fdb, n) != NULL, n >= 40 && (n % 4 == 0 || n % 4 == 3));
+	assert_int_equal(vs_fdb_remove(fdb, &(struct vs_fdb_filter){.what = VS_FDB_ALL_LEARNT},
+				       NULL, NULL),
+			 20);
+	assert_int_equal(vs_fdb_used(fdb), 3);
+	/* Found no more, and learnt again as new. */
+	assert_int_equal(learn(fdb, 2, 9, 1), VS_FDB_NEW);
+	assert_int_equal(find(fdb, 2)->port, 9);
+	vs_fdb_free(fdb);
+}
+
+static void test_ageing_with_wrap(void **state)
+{
+	const uint32_t now = 100; /* seconds after the clock wrapped around */
+	const uint32_t ages[] = {0, 50, 299, 300, 301, 5000};
+	const struct vs_fdb_filter old = {.what = VS_FDB_SEEN_BEFORE, .before = now - 300};
+	struct vs_fdb *fdb = make(16);
+	unsigned int i;
+
+	for (i = 0; i < 6; i++)
+		assert_int_equal(learn(fdb, i, 1, now - ages[i]), VS_FDB_NEW);
+	assert_int_equal(vs_fdb_remove(fdb, &old, NULL, NULL), 2);
+	for (i = 0; i < 6; i++)
+		assert_int_equal(find(fdb, i) != NULL, ages[i] <= 300);
+	vs_fdb_free(fdb);
+}
+
+static int count_visit(uint16_t fid, const struct rte_ether_addr *mac,
+		       const struct vs_fdb_entry *e, void *ctx)
+{
+	struct tally *t = ctx;
+
+	assert_int_equal(fid, 1);
+	assert_int_equal(mac->addr_bytes[0], 2);
+	t->ports += e->port;
+	return ++t->n == 10 && t->ports > 1000 ? 42 : 0;
+}
+
+static void test_walk(void **state)
+{
+	struct vs_fdb *fdb = populated();
+	struct tally t = {0};
+
+	assert_int_equal(vs_fdb_walk(fdb, count_visit, &t), 0);
+	assert_int_equal(t.n, 84);
+	assert_int_equal(t.ports, 21 * 10);
+	t = (struct tally){.ports = 2000};
+	assert_int_equal(vs_fdb_walk(fdb, count_visit, &t), 42);
+	assert_int_equal(t.n, 10);
+	vs_fdb_free(fdb);
+}
+
+/*
+ * A table filled to the brim keeps keys in chained buckets, and taking one out moves another
+ * there: a flush must find all of them all the same, and give back every slot.
+ */
+static void test_full_table_is_flushed_whole(void **state)
+{
+	const struct vs_fdb_filter learnt = {.what = VS_FDB_ALL_LEARNT};
+	const struct vs_fdb_filter port = {.what = VS_FDB_OF_PORT, .port = 1};
+	unsigned int round;
+	uint32_t n;
+
+	for (round = 0; round < 20; round++) {
+		struct vs_fdb *fdb = make(1024);
+		unsigned int again;
+
+		for (again = 0; again < 3; again++) {
+			for (n = 0; n < 1024; n++)
+				assert_int_equal(learn(fdb, n * 31 + round, (uint16_t)(n & 1), 1),
+						 VS_FDB_NEW);
+			assert_int_equal(vs_fdb_remove(fdb, &port, NULL, NULL), 512);
+			for (n = 0; n < 1024; n++)
+				assert_int_equal(find(fdb, n * 31 + round) != NULL, !(n & 1));
+			assert_int_equal(vs_fdb_remove(fdb, &learnt, NULL, NULL), 512);
+			assert_int_equal(vs_fdb_used(fdb), 0);
+		}
+		vs_fdb_free(fdb);
+	}
+}
+
+/*
+ * One reader beside the writer: the port of address n is a function of n, so that a wrong
+ * answer is seen. KEPT addresses are always there; the others come and go.
+ */
+enum {
+	KEPT = 100,
+	ROUNDS = 100,
+	BATCH = 1000,
+};
+
+struct reader {
+	const struct vs_fdb *fdb;
+	int stop;
+	uint64_t looked;
+	uint64_t found;
+	uint64_t wrong;
+	uint64_t missed;
+};
+
+static uint16_t port_of(uint32_t n)
+{
+	return (uint16_t)(n * 2654435761u >> 23);
+}
+
+static void *read_table(void *arg)
+{
+	struct reader *r = arg;
+	uint32_t n = 0;
+
+	vs_rcu_online(&rcu, 1);
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
+		unsigned int i;
+
+		for (i = 0; i < 64; i++) {
+			const struct vs_fdb_entry *e;
+			uint16_t port;
+
+			n = n * 1664525 + 1013904223;
+			e = find(r->fdb, (n >> 8) % (KEPT + 4 * BATCH));
+			port = e ? vs_fdb_entry_port(e) : VS_FDB_NO_PORT;
+			r->looked++;
+			r->found += e != NULL;
+			r->missed += !e && (n >> 8) % (KEPT + 4 * BATCH) < KEPT;
+			r->wrong += port != VS_FDB_NO_PORT &&
+				    port != port_of((n >> 8) % (KEPT + 4 * BATCH));
+		}
+		vs_rcu_quiescent(&rcu, 1);
+	}
+	vs_rcu_offline(&rcu, 1);
+	return NULL;
+}
+
+static void test_reader_beside_writer(void **state)
+{
+	struct vs_fdb *fdb = make(KEPT + BATCH);
+	const struct vs_fdb_filter old = {.what = VS_FDB_SEEN_BEFORE, .before = 2};
+	struct reader r = {.fdb = fdb};
+	pthread_t thread;
+	uint32_t seed = 7;
+	unsigned int i;
+	uint32_t n;
+
+	for (n = 0; n < KEPT; n++)
+		assert_int_equal(learn(fdb, n, port_of(n), 3), VS_FDB_NEW);
+	assert_int_equal(pthread_create(&thread, NULL, read_table, &r), 0);
+	for (i = 0; i < ROUNDS; i++) {
+		uint32_t added = 0;
+
+		for (n = 0; n < BATCH; n++) {
+			uint32_t m;
+
+			seed = seed * 1664525 + 1013904223;
+			m = KEPT + (seed >> 8) % (4 * BATCH);
+			added += learn(fdb, m, port_of(m), 1) == VS_FDB_NEW;
+		}
+		assert_int_equal(vs_fdb_remove(fdb, &old, NULL, NULL), added);
+		assert_int_equal(vs_fdb_used(fdb), KEPT);
+	}
+	__atomic_store_n(&r.stop, 1, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(r.looked > 0 && r.found > 0);
+	assert_int_equal(r.wrong, 0);
+	assert_int_equal(r.missed, 0);
+	vs_fdb_free(fdb);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_learn),
+		cmocka_unit_test(test_static),
+		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_ageing_with_wrap),
+		cmocka_unit_test(test_walk),
+		cmocka_unit_test(test_full_table_is_flushed_whole),
+		cmocka_unit_test(test_reader_beside_writer),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The lookup stage: learning, forwarding, flooding and its limits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/stages_fixture.h"
+
+#include <string.h>
+
+/* Look one frame up. Return: it. */
+static struct vs_pkt *look_up(struct sf *s, uint16_t port, struct rte_ether_addr dst,
+			      struct rte_ether_addr src)
+{
+	struct vs_pkt *pkt;
+
+	sf_begin(s);
+	pkt = sf_frame(s, port, dst, src, 100);
+	vs_lookup(s->ctx, s->burst);
+	return pkt;
+}
+
+static void pass_time(struct sf *s, unsigned int ms)
+{
+	s->ctx->now_tsc += rte_get_tsc_hz() / 1000 * ms;
+	s->ctx->now_s = vs_clock_seconds(s->ctx->now_tsc);
+}
+
+static void test_learn_event(void **state)
+{
+	struct sf *s = sf_new();
+	struct rte_ether_addr mac = sf_mac(9);
+	struct vs_fdb_entry *e;
+	struct vs_event ev;
+
+	look_up(s, 1, sf_broadcast(), mac);
+	assert_int_equal(sf_events(s, &ev), 1);
+	assert_int_equal(ev.type, VS_EVENT_LEARN);
+	assert_int_equal(ev.port, 1);
+	assert_int_equal(ev.fid, SF_FID);
+	assert_memory_equal(&ev.mac, &mac, 6);
+
+	/* Not again within 10 ms, and again after that. */
+	look_up(s, 1, sf_broadcast(), mac);
+	pass_time(s, 9);
+	look_up(s, 1, sf_broadcast(), mac);
+	assert_int_equal(sf_events(s, NULL), 0);
+	pass_time(s, 2);
+	look_up(s, 1, sf_broadcast(), mac);
+	assert_int_equal(sf_events(s, NULL), 1);
+
+	/* Known: only its time is noted. */
+	sf_learn(s, mac, 1, VS_FDB_LEARNT);
+	e = vs_fdb_find(s->fdb, SF_FID, &mac);
+	pass_time(s, 5000);
+	look_up(s, 1, sf_broadcast(), mac);
+	assert_int_equal(sf_events(s, NULL), 0);
+	assert_int_equal(e->seen, s->ctx->now_s);
+	sf_free(s);
+}
+
+static void test_moved_is_reported(void **state)
+{
+	struct sf *s = sf_new();
+	struct vs_event ev;
+
+	sf_learn(s, sf_mac(9), 1, VS_FDB_LEARNT);
+	look_up(s, 2, sf_broadcast(), sf_mac(9));
+	assert_int_equal(sf_events(s, &ev), 1);
+	assert_int_equal(ev.port, 2);
+	/* Going to and fro is reported from each port. */
+	sf_learn(s, sf_mac(9), 2, VS_FDB_LEARNT);
+	look_up(s, 1, sf_broadcast(), sf_mac(9));
+	assert_int_equal(sf_events(s, &ev), 1);
+	assert_int_equal(ev.port, 1);
+	sf_free(s);
+}
+
+static void test_static_is_not_reported(void **state)
+{
+	struct sf *s = sf_new();
+	struct rte_ether_addr mac = sf_mac(9);
+	struct vs_fdb_entry *e;
+
+	sf_learn(s, mac, 1, VS_FDB_STATIC);
+	look_up(s, 2, sf_broadcast(), mac);
+	assert_int_equal(sf_events(s, NULL), 0);
+	e = vs_fdb_find(s->fdb, SF_FID, &mac);
+	assert_int_equal(vs_fdb_entry_port(e), 1);
+	assert_int_equal(look_up(s, 3, mac, sf_mac(3))->out_port, 1);
+	sf_free(s);
+}
+
+static void test_learn_pace(void **state)
+{
+	struct sf *s = sf_new();
+	unsigned int i;
+
+	for (i = 0; i < 3 * VS_LEARN_RATE_PPS; i++) {
+		struct rte_ether_addr mac = {{2, 7, 0, 0, (uint8_t)(i >> 8), (uint8_t)i}};
+
+		look_up(s, 1, sf_broadcast(), mac);
+	}
+	assert_int_equal(sf_events(s, NULL), VS_LEARN_RATE_PPS);
+	/* Another port has its own pace. */
+	look_up(s, 2, sf_broadcast(), sf_mac(2));
+	assert_int_equal(sf_events(s, NULL), 1);
+	pass_time(s, 100);
+	for (i = 0; i < VS_LEARN_RATE_PPS; i++) {
+		struct rte_ether_addr mac = {{2, 8, 0, 0, (uint8_t)(i >> 8), (uint8_t)i}};
+
+		look_up(s, 1, sf_broadcast(), mac);
+	}
+	assert_in_range(sf_events(s, NULL), VS_LEARN_RATE_PPS / 10 - 1, VS_LEARN_RATE_PPS / 10);
+	sf_free(s);
+}
+
+static void test_forward(void **state)
+{
+	struct sf *s = sf_new();
+	struct vs_pkt *pkt;
+
+	sf_learn(s, sf_mac(2), 2, VS_FDB_LEARNT);
+	pkt = look_up(s, 1, sf_mac(2), sf_mac(1));
+	assert_int_equal(pkt->fate, VS_FATE_FORWARD);
+	assert_int_equal(pkt->out_port, 2);
+	assert_int_equal(s->ctx->n_touched, 1);
+	assert_int_equal(s->ctx->touched[0], 2);
+	assert_int_equal(s->ctx->out[2].n, 1);
+	assert_int_equal(s->stats[1].forwarded, 1);
+	assert_int_equal(s->stats[1].flooded, 0);
+
+	/* The table is asked in the frame's own domain. */
+	sf_begin(s);
+	pkt = sf_frame(s, 1, sf_mac(2), sf_mac(1), 100);
+	pkt->fid = SF_FID + 1;
+	vs_lookup(s->ctx, s->burst);
+	assert_int_equal(pkt->drop, VS_DROP_NO_RECEIVER);
+	sf_free(s);
+}
+
+static void test_hairpin(void **state)
+{
+	struct sf *s = sf_new();
+
+	sf_learn(s, sf_mac(2), 1, VS_FDB_LEARNT);
+	assert_int_equal(look_up(s, 1, sf_mac(2), sf_mac(1))->drop, VS_DROP_HAIRPIN);
+	assert_int_equal(look_up(s, 1, sf_mac(2), sf_mac(2))->drop, VS_DROP_HAIRPIN);
+	assert_int_equal(sf_drops(s, 1, VS_DROP_HAIRPIN), 2);
+	assert_int_equal(s->ctx->n_touched, 0);
+	sf_free(s);
+}
+
+static void expect_flood(struct sf *s, const struct vs_pkt *pkt, unsigned int mask)
+{
+	unsigned int seen = 0;
+	unsigned int i;
+
+	assert_int_equal(pkt->fate, VS_FATE_FLOOD);
+	for (i = 0; i < s->ctx->n_touched; i++) {
+		seen |= 1u << s->ctx->touched[i];
+		assert_int_equal(s->ctx->out[s->ctx->touched[i]].n, 1);
+	}
+	assert_int_equal(seen, mask);
+}
+
+static void test_flood_members(void **state)
+{
+	struct rte_ether_addr group = {{1, 0, 0x5e, 0, 0, 0xfb}};
+	struct sf *s = sf_new();
+
+	expect_flood(s, look_up(s, 1, sf_broadcast(), sf_mac(1)), 0x3d);
+	expect_flood(s, look_up(s, 0, group, sf_mac(1)), 0x3e);
+	expect_flood(s, look_up(s, 5, sf_mac(77), sf_mac(1)), 0x1f);
+	assert_int_equal(s->ctx->switch_stats[SF_SWITCH].flood_copies, 15);
+	assert_int_equal(s->ctx->flooded_bytes, 500);
+	/* Who is down is no member. */
+	sf_members(s, 0x12);
+	expect_flood(s, look_up(s, 1, sf_broadcast(), sf_mac(1)), 0x10);
+	expect_flood(s, look_up(s, 0, sf_broadcast(), sf_mac(1)), 0x12);
+	/* An entry that is just being made is none. */
+	sf_learn(s, sf_mac(40), VS_FDB_NO_PORT, VS_FDB_LEARNT);
+	expect_flood(s, look_up(s, 1, sf_mac(40), sf_mac(1)), 0x10);
+	assert_int_equal(s->stats[1].flooded, 3);
+	sf_free(s);
+}
+
+static void test_no_receiver(void **state)
+{
+	struct sf *s = sf_new();
+
+	sf_members(s, 1u << 1);
+	assert_int_equal(look_up(s, 1, sf_broadcast(), sf_mac(1))->drop, VS_DROP_NO_RECEIVER);
+	sf_members(s, 0);
+	assert_int_equal(look_up(s, 1, sf_mac(9), sf_mac(1))->drop, VS_DROP_NO_RECEIVER);
+	assert_int_equal(sf_drops(s, 1, VS_DROP_NO_RECEIVER), 2);
+	assert_int_equal(s->stats[1].flooded, 0);
+	assert_int_equal(s->ctx->switch_stats[SF_SWITCH].flood_copies, 0);
+	sf_free(s);
+}
+
+static void test_reserved(void **state)
+{
+	struct rte_ether_addr mac = {{0x01, 0x80, 0xc2, 0, 0, 0}};
+	struct sf *s = sf_new();
+	unsigned int i;
+
+	for (i = 0; i < 16; i++) {
+		mac.addr_bytes[5] = (uint8_t)i;
+		assert_int_equal(look_up(s, 1, mac, sf_mac(1))->drop, VS_DROP_RESERVED_MAC);
+		assert_int_equal(s->ctx->n_touched, 0);
+	}
+	assert_int_equal(sf_drops(s, 1, VS_DROP_RESERVED_MAC), 16);
+	mac.addr_bytes[5] = 0x10;
+	expect_flood(s, look_up(s, 1, mac, sf_mac(1)), 0x3d);
+	mac.addr_bytes[5] = 0x20;
+	expect_flood(s, look_up(s, 1, mac, sf_mac(1)), 0x3d);
+	mac.addr_bytes[5] = 0;
+	mac.addr_bytes[4] = 1;
+	expect_flood(s, look_up(s, 1, mac, sf_mac(1)), 0x3d);
+	sf_free(s);
+}
+
+static void test_storm(void **state)
+{
+	struct sf *s = sf_new();
+	unsigned int passed = 0;
+	struct vs_event ev;
+	unsigned int i;
+
+	s->conf->port[1].storm_pps = 100;
+	sf_learn(s, sf_mac(1), 1, VS_FDB_LEARNT);
+	sf_learn(s, sf_mac(2), 2, VS_FDB_LEARNT);
+	for (i = 0; i < 150; i++)
+		passed += look_up(s, 1, i & 1 ? sf_broadcast() : sf_mac(99), sf_mac(1))->drop == 0;
+	assert_int_equal(passed, 100);
+	assert_int_equal(sf_drops(s, 1, VS_DROP_STORM), 50);
+	/* One event a second, not one per frame. */
+	assert_int_equal(sf_events(s, &ev), 1);
+	assert_int_equal(ev.type, VS_EVENT_STORM);
+	assert_int_equal(ev.port, 1);
+	/* Known unicast is not concerned. */
+	assert_int_equal(look_up(s, 1, sf_mac(2), sf_mac(1))->drop, VS_DROP_NONE);
+	/* Nor are other ports. */
+	assert_int_equal(look_up(s, 2, sf_broadcast(), sf_mac(2))->drop, VS_DROP_NONE);
+	pass_time(s, 1000);
+	for (passed = i = 0; i < 150; i++)
+		passed += look_up(s, 1, sf_broadcast(), sf_mac(1))->drop == 0;
+	assert_in_range(passed, 99, 100);
+	assert_int_equal(sf_events(s, &ev), 1);
+	/* 0 is no limit. */
+	s->conf->port[1].storm_pps = 0;
+	for (i = 0; i < 1000; i++)
+		assert_int_equal(look_up(s, 1, sf_broadcast(), sf_mac(1))->drop, VS_DROP_NONE);
+	sf_free(s);
+}
+
+static void test_flood_budget(void **state)
+{
+	struct sf *s = sf_new();
+	unsigned int flooded = 0;
+	unsigned int i;
+
+	/* 5 copies of 9000 bytes: 45000 of 524288 each. */
+	for (i = 0; i < 20; i++)
+		sf_frame(s, 1, sf_mac(99), sf_mac(1), 9000);
+	vs_lookup(s->ctx, s->burst);
+	for (i = 0; i < 20; i++)
+		flooded += s->burst->pkt[i].fate == VS_FATE_FLOOD;
+	assert_int_equal(flooded, VS_VISIT_BYTES / 45000 + 1);
+	assert_int_equal(sf_drops(s, 1, VS_DROP_FLOOD_BUDGET), 20 - flooded);
+	/* The next visit has its own. */
+	assert_int_equal(look_up(s, 1, sf_broadcast(), sf_mac(1))->drop, VS_DROP_NONE);
+	sf_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_learn_event),
+		cmocka_unit_test(test_moved_is_reported),
+		cmocka_unit_test(test_static_is_not_reported),
+		cmocka_unit_test(test_learn_pace),
+		cmocka_unit_test(test_forward),
+		cmocka_unit_test(test_hairpin),
+		cmocka_unit_test(test_flood_members),
+		cmocka_unit_test(test_no_receiver),
+		cmocka_unit_test(test_reserved),
+		cmocka_unit_test(test_storm),
+		cmocka_unit_test(test_flood_budget),
+	};
+
+	return cmocka_run_group_tests(tests, sf_setup, NULL);
+}

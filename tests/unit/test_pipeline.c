@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Whole visits: what one port sends arrives at others, and every frame is accounted for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/stages_fixture.h"
+
+#include <string.h>
+
+/* Frames waiting at a port, made with sf_frame() in a burst of their own. */
+static void visit(struct sf *s, uint16_t port, uint16_t pair)
+{
+	static struct vs_burst scratch;
+	static struct vs_pkt send[VS_BURST_MAX];
+
+	memcpy(send, s->burst->pkt, sizeof(send));
+	s->dev[port].send = send;
+	s->dev[port].n_send = s->burst->n;
+	(void)vs_pipeline_visit(s->ctx, &s->conf->port[port], pair, &scratch);
+	s->burst->n = 0;
+}
+
+static void test_empty_visit(void **state)
+{
+	struct sf *s = sf_new();
+
+	visit(s, 1, 0);
+	assert_int_equal(s->stats[1].received, 0);
+	assert_int_equal(s->dev[1].rx_done, 0);
+	sf_audit(s);
+	sf_free(s);
+}
+
+static void test_order_and_pair(void **state)
+{
+	struct sf *s = sf_new();
+	unsigned int i;
+
+	sf_learn(s, sf_mac(2), 2, VS_FDB_LEARNT);
+	for (i = 0; i < VS_BURST_MAX; i++)
+		sf_frame(s, 1, i % 3 ? sf_mac(2) : sf_broadcast(), sf_mac(1), 60);
+	visit(s, 1, 6);
+	assert_int_equal(s->dev[2].pair, 6);
+	assert_int_equal(s->dev[2].got, VS_BURST_MAX);
+	for (i = 0; i < VS_BURST_MAX; i++)
+		assert_int_equal(s->dev[2].order[i], i + 1);
+	assert_int_equal(s->dev[3].got, (VS_BURST_MAX + 2) / 3);
+	assert_int_equal(s->dev[1].rx_done, 1);
+	sf_audit(s);
+	sf_free(s);
+}
+
+/* A tag with a priority only is taken off, and the frame delivered without it. */
+static void test_priority_tag(void **state)
+{
+	struct rte_ether_addr dst = sf_mac(2);
+	struct sf *s = sf_new();
+	struct vs_pkt *pkt;
+
+	sf_learn(s, sf_mac(2), 2, VS_FDB_LEARNT);
+	pkt = sf_frame(s, 1, sf_mac(2), sf_mac(1), 64);
+	memcpy(pkt->hdr + 12, "\x81\x00\xa0\x00\x08\x06\x55", 7);
+	visit(s, 1, 0);
+	assert_int_equal(s->dev[2].got, 1);
+	assert_int_equal(s->dev[2].last_len, 60);
+	assert_memory_equal(s->dev[2].last, &dst, 6);
+	assert_memory_equal(s->dev[2].last + 12, "\x08\x06\x55", 3);
+	assert_int_equal(s->stats[1].received_bytes, 64);
+	assert_int_equal(s->stats[2].sent_bytes, 60);
+	sf_audit(s);
+	sf_free(s);
+}
+
+/* What admit refuses changes nothing: no event, no time noted. */
+static void test_refused_is_not_learnt(void **state)
+{
+	struct rte_ether_addr mac = sf_mac(2);
+	struct sf *s = sf_new();
+	struct vs_pkt *pkt;
+
+	s->conf->port[1].flags |= VS_PORT_GUARD;
+	s->conf->port[1].mac = sf_mac(1);
+	sf_learn(s, mac, 2, VS_FDB_LEARNT);
+	s->ctx->now_s += 50;
+	sf_frame(s, 1, sf_broadcast(), mac, 60); /* spoof */
+	sf_frame(s, 1, sf_broadcast(), sf_mac(9), 60);
+	pkt = sf_frame(s, 1, sf_broadcast(), sf_mac(1), 60);
+	pkt->vnet.hdr.gso_type = 1;
+	pkt = sf_frame(s, 1, sf_broadcast(), sf_mac(1), 60);
+	memcpy(pkt->hdr + 12, "\x81\x00\x00\x09", 4);
+	sf_frame(s, 1, sf_broadcast(), sf_mac(1), 1515);
+	sf_frame(s, 1, sf_broadcast(), sf_mac(1), 13);
+	visit(s, 1, 0);
+	assert_int_equal(sf_drops(s, 1, VS_DROP_SPOOF), 2);
+	assert_int_equal(sf_drops(s, 1, VS_DROP_OFFLOAD_DENIED), 1);
+	assert_int_equal(sf_drops(s, 1, VS_DROP_VLAN_TAGGED), 1);
+	assert_int_equal(sf_drops(s, 1, VS_DROP_MTU_IN), 1);
+	assert_int_equal(sf_drops(s, 1, VS_DROP_RUNT), 1);
+	assert_int_equal(sf_events(s, NULL), 0);
+	assert_int_not_equal(vs_fdb_find(s->fdb, SF_FID, &mac)->seen, s->ctx->now_s);
+	assert_int_equal(vs_fdb_used(s->fdb), 1);
+	sf_audit(s);
+	sf_free(s);
+}
+
+static uint32_t rnd(uint32_t *seed)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return *seed >> 8;
+}
+
+/* Any frame there can be, a good one mostly. */
+static void random_frame(struct sf *s, uint16_t port, uint32_t *seed)
+{
+	static const uint32_t lens[] = {0, 6, 13, 14, 17, 60, 128, 129, 1514, 1515, 1518, 9000};
+	static const char tags[][8] = {"\x81\x00\x00\x00\x08\x00", "\x81\x00\x00\x05\x08\x00",
+				       "\x88\xa8\x00\x05\x81\x00"};
+	static const struct rte_ether_addr odd[] = {
+		{{0}},
+		{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
+		{{0x01, 0x80, 0xc2, 0, 0, 0x0e}},
+		{{0x33, 0x33, 0, 0, 0, 1}},
+	};
+	uint32_t r = rnd(seed);
+	struct rte_ether_addr dst = r & 7 ? sf_mac(rnd(seed) % 8) : odd[rnd(seed) % 4];
+	struct rte_ether_addr src = rnd(seed) % 16 ? sf_mac(port) : odd[rnd(seed) % 4];
+	struct vs_pkt *pkt;
+
+	if (rnd(seed) % 16 == 0)
+		src = sf_mac(rnd(seed) % 8);
+	pkt = sf_frame(s, port, dst, src, lens[rnd(seed) % 12]);
+	if (rnd(seed) % 8 == 0)
+		memcpy(pkt->hdr + 12, tags[rnd(seed) % 3], 6);
+	if (rnd(seed) % 32 == 0)
+		pkt->vnet.hdr.flags = 1;
+	if (rnd(seed) % 32 == 0) {
+		pkt->drop = VS_DROP_CHAIN_BYTES;
+		pkt->len = pkt->hdr_len;
+	}
+}
+
+/* Ports, tables and devices change between visits. */
+static void shake(struct sf *s, uint32_t *seed)
+{
+	static const enum vs_drop fates[] = {VS_DROP_NONE,     VS_DROP_NONE,  VS_DROP_RX_FULL,
+					     VS_DROP_RX_SMALL, VS_DROP_MEM_LOST};
+	unsigned int up = rnd(seed) | 3;
+	unsigned int p;
+	unsigned int i;
+
+	sf_members(s, rnd(seed));
+	for (p = 0; p < SF_PORTS; p++) {
+		struct vs_port_hot *port = &s->conf->port[p];
+
+		port->flags = VS_PORT_PRESENT;
+		port->flags |= rnd(seed) % 8 ? VS_PORT_ADMIN_UP : 0;
+		port->flags |= up & (1u << p) ? VS_PORT_UP : 0;
+		port->flags |= rnd(seed) % 4 ? 0 : VS_PORT_GUARD;
+		port->mac = sf_mac(p);
+		port->max_frame = rnd(seed) % 3 ? 1514 : 9014;
+		port->storm_pps = rnd(seed) % 2 ? 0 : 50;
+		for (i = 0; i < VS_BURST_MAX; i++)
+			s->dev[p].fate[i] = fates[rnd(seed) % 5];
+	}
+	sf_learn(s, sf_mac(rnd(seed) % 8), (uint16_t)(rnd(seed) % SF_PORTS), VS_FDB_LEARNT);
+	s->ctx->now_tsc += rnd(seed) % 4000000;
+	s->ctx->now_s = vs_clock_seconds(s->ctx->now_tsc);
+}
+
+static void test_audit_of_a_mixture(void **state)
+{
+	struct sf *s = sf_new();
+	uint64_t put[SF_PORTS] = {0};
+	unsigned int total = 0;
+	uint32_t seed = 42;
+	unsigned int r;
+	unsigned int p;
+
+	while (total < 100000) {
+		uint16_t port = (uint16_t)(rnd(&seed) % SF_PORTS);
+		unsigned int n = rnd(&seed) % (VS_BURST_MAX + 1);
+		unsigned int i;
+
+		shake(s, &seed);
+		sf_begin(s);
+		for (i = 0; i < n; i++)
+			random_frame(s, port, &seed);
+		visit(s, port, (uint16_t)(rnd(&seed) % 4));
+		put[port] += n;
+		total += n;
+		(void)sf_events(s, NULL);
+	}
+	sf_audit(s);
+	for (p = 0; p < SF_PORTS; p++) {
+		assert_int_equal(s->stats[p].received, put[p]);
+		assert_int_equal(s->stats[p].sent, s->dev[p].got);
+		assert_int_equal(s->stats[p].sent_bytes, s->dev[p].got_bytes);
+		assert_int_equal(s->dev[p].wrong, 0);
+	}
+	/* The mixture was one: every reason that can occur here did. */
+	for (r = 1; r < VS_DROP_COUNT; r++) {
+		uint64_t sum = 0;
+
+		if (r == VS_DROP_VNET_SHORT || r == VS_DROP_CHAIN_DESCS || r == VS_DROP_RX_PIECES ||
+		    r == VS_DROP_RING_BROKEN)
+			continue;
+		for (p = 0; p < SF_PORTS; p++)
+			sum += sf_drops(s, p, r);
+		if (sum == 0)
+			fail_msg("%s did not occur", vs_drop_name(r));
+	}
+	sf_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_empty_visit),
+		cmocka_unit_test(test_order_and_pair),
+		cmocka_unit_test(test_priority_tag),
+		cmocka_unit_test(test_refused_is_not_learnt),
+		cmocka_unit_test(test_audit_of_a_mixture),
+	};
+
+	return cmocka_run_group_tests(tests, sf_setup, NULL);
+}
