@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs vmswitchd for the VM tests and talks to it with the command vmswitch."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import accel
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("VMSWITCH_BUILD", TOP / "build"))
+READY_SECONDS = 30
+
+
+class DaemonError(Exception):
+    """vmswitchd or vmswitch did not do what it must."""
+
+
+class Daemon:
+    """One vmswitchd with a private control socket; it remembers how it was configured."""
+
+    def __init__(self, rundir):
+        self.rundir = pathlib.Path(rundir)
+        self.control = self.rundir / "control.sock"
+        self.log = self.rundir / "vmswitchd.log"
+        self.process = None
+        self.commands = []
+
+    def start(self):
+        """Start it and wait until it serves; returns the seconds that took."""
+        begin = time.monotonic()
+        with open(self.log, "a") as log:
+            offset = log.tell()
+            self.process = subprocess.Popen(
+                [str(BUILD / "control" / "vmswitchd"), "--socket", str(self.control),
+                 "--log-level", "info"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=accel.die_with_parent)
+        while "ready" not in self.log_text()[offset:]:
+            if self.process.poll() is not None:
+                raise DaemonError(f"vmswitchd ended with {self.process.returncode}:\n"
+                                  f"{self.log_text()[-2000:]}")
+            if time.monotonic() > begin + READY_SECONDS:
+                raise DaemonError(f"vmswitchd was not ready within {READY_SECONDS} s")
+            time.sleep(0.01)
+        return time.monotonic() - begin
+
+    def alive(self):
+        """Whether it runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        """End it as a crash would."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        """End it with SIGTERM; returns its exit status."""
+        if self.alive():
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired as error:
+            self.kill()
+            raise DaemonError("vmswitchd did not end within 10 s of SIGTERM") from error
+
+    def vmswitch(self, *words):
+        """Run the command vmswitch; returns the finished process."""
+        return subprocess.run([str(BUILD / "control" / "vmswitch"), *map(str, words)],
+                              env={**os.environ, "VMSWITCH_SOCKET": str(self.control)},
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              timeout=30)
+
+    def check(self, *words):
+        """Run the command vmswitch, which must succeed; returns what it printed."""
+        done = self.vmswitch(*words)
+        if done.returncode:
+            raise DaemonError(f"vmswitch {' '.join(map(str, words))} ended with "
+                              f"{done.returncode}: {done.stderr}{done.stdout}")
+        return done.stdout
+
+    def show(self, *words):
+        """The JSON of a show command."""
+        return json.loads(self.check("-j", *words))
+
+    def configure(self, *words):
+        """Run a command that changes the configuration, and remember it for reconfigure()."""
+        self.check(*words)
+        self.commands.append(words)
+
+    def reconfigure(self):
+        """Issue all remembered commands again, after a restart."""
+        for words in self.commands:
+            self.check(*words)
+
+    def log_text(self):
+        """Everything it has logged."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
