@@ -39,7 +39,7 @@ class Daemon:
                  "--log-level", "info"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 preexec_fn=accel.die_with_parent)
-        while "ready" not in self.log_text()[offset:]:
+        while "ready: version" not in self.log_text()[offset:]:
             if self.process.poll() is not None:
                 raise DaemonError(f"vmswitchd ended with {self.process.returncode}:\n"
                                   f"{self.log_text()[-2000:]}")
