@@ -5,6 +5,7 @@
 #include "control/eal.h"
 #include "control/model.h"
 #include "control/options.h"
+#include "control/proto.h"
 #include "control/server.h"
 #include "control/version.h"
 #include "dataplane/core/log.h"
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Open files: at most about 60 for a guest with 8 queue pairs, 16 for one with one. */
@@ -122,6 +124,24 @@ static int start_model(struct daemon *d)
 	return vs_model_new(&env, &d->model);
 }
 
+/*
+ * The folder of the default socket is ours to make (/run is empty after a boot); any other one is
+ * the user's.
+ */
+static int make_default_folder(const char *socket)
+{
+	static const char folder[] = "/run/vmswitch";
+	int err;
+
+	if (strcmp(socket, VS_SOCKET_DEFAULT) != 0 || mkdir(folder, 0755) == 0 || errno == EEXIST)
+		return 0;
+	err = -errno;
+	vs_log(VS_LOG_ERROR,
+	       "cannot make %s: %s; run vmswitchd as root, or name a socket elsewhere with --socket",
+	       folder, strerror(-err));
+	return err;
+}
+
 static int start_server(struct daemon *d)
 {
 	const struct vs_server_config config = {
@@ -130,29 +150,41 @@ static int start_server(struct daemon *d)
 		.model = d->model,
 		.version = VS_VERSION,
 	};
+	int err = make_default_folder(d->options.socket);
 
+	if (err)
+		return err;
 	return vs_server_new(&config, &d->server);
+}
+
+/* Say that a part does not start. Return: @err. */
+static int complain(int err, const char *part)
+{
+	if (err)
+		vs_log(VS_LOG_ERROR, "cannot start the %s: %s", part, strerror(-err));
+	return err;
 }
 
 static int run(struct daemon *d)
 {
 	int err;
 
-	err = start_loop(d);
+	err = complain(start_loop(d), "event loop");
 	if (err)
 		goto err_loop;
-	err = vs_rcu_init(&d->rcu);
+	err = complain(vs_rcu_init(&d->rcu), "grace periods");
 	if (err)
 		goto err_loop;
-	err = start_worker(d);
+	err = complain(start_worker(d), "worker");
 	if (err)
 		goto err_worker;
-	err = start_model(d);
+	err = complain(start_model(d), "model");
 	if (err)
 		goto err_model;
-	err = vs_worker_start(d->worker);
+	err = complain(vs_worker_start(d->worker), "worker's thread");
 	if (err)
 		goto err_start;
+	/* Says itself what is wrong. */
 	err = start_server(d);
 	if (err)
 		goto err_server;
@@ -190,14 +222,12 @@ int main(int argc, char **argv)
 	}
 	vs_log_set_level(d.options.log_level);
 	raise_descriptor_limit();
-	err = vs_sigbus_install();
+	err = complain(vs_sigbus_install(), "SIGBUS handler");
 	if (!err)
 		err = vs_eal_start(d.options.memory_mib, d.options.cpu);
 	if (err)
 		return EXIT_FAILURE;
 	err = run(&d);
 	vs_eal_stop();
-	if (err)
-		vs_log(VS_LOG_ERROR, "cannot start: %s", strerror(-err));
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -164,7 +164,11 @@ int vs_port_add(struct vs_model *m, const struct vs_port_spec *spec, struct vs_f
 /** vs_port_del() - remove a port. Return: 0; -ENOENT. */
 int vs_port_del(struct vs_model *m, const char *name, struct vs_fail *fail);
 
-/** vs_port_set() - change a port. Return: 0; -ENOENT; -ERANGE; -EINVAL; -EEXIST MAC is taken. */
+/**
+ * vs_port_set() - change a port
+ * Return: 0; -ENOENT; -ERANGE; -EINVAL; -EEXIST MAC is taken; -ENOSPC no room for it in the
+ * address table.
+ */
 int vs_port_set(struct vs_model *m, const char *name, const struct vs_port_change *change,
 		struct vs_fail *fail);
 
@@ -175,13 +179,14 @@ int vs_port_each(struct vs_model *m, const char *name,
 
 /* ---- addresses ---- */
 
-/** struct vs_fdb_view - one learnt address */
+/** struct vs_fdb_view - one address */
 struct vs_fdb_view {
 	const char *sw;
 	const char *port;
 	struct rte_ether_addr mac;
 	uint16_t vlan;  /* 0: untagged */
-	uint32_t age_s; /* since a frame from it was last seen */
+	uint32_t age_s; /* since a frame from it was last seen, or since it was given */
+	bool given;     /* the port's own address: does not age, cannot move */
 };
 
 /** vs_fdb_each() - visit all addresses, or those of the switch @sw (NULL: all). */

@@ -207,6 +207,7 @@ static int show_entry(uint16_t fid, const struct rte_ether_addr *mac, const stru
 		.port = port ? port->name : "",
 		.mac = *mac,
 		.age_s = walk->now_s - e->seen,
+		.given = e->kind == VS_FDB_STATIC,
 	};
 
 	(void)fid;

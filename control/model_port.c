@@ -232,6 +232,20 @@ int vs_port_del(struct vs_model *m, const char *name, struct vs_fail *fail)
 	return 0;
 }
 
+/* Is there room for @mac in the table, when what is known of @port has gone from it? */
+static int check_room(const struct vs_port *port, const struct rte_ether_addr *mac,
+		      struct vs_fail *fail)
+{
+	const struct vs_fdb *fdb = port->sw->fdb;
+	uint32_t own = port->macs + (rte_is_zero_ether_addr(&port->mac) ? 0 : 1);
+
+	if (rte_is_zero_ether_addr(mac) || vs_fdb_used(fdb) < vs_fdb_size(fdb) + own ||
+	    vs_fdb_find(fdb, port->sw->fid, mac))
+		return 0;
+	return model_fail(fail, -ENOSPC, VS_ATTR_MAC,
+			  "the address table of switch '%s' is full", port->sw->name);
+}
+
 static int check_change(struct vs_model *m, const struct vs_port *port,
 			const struct vs_port_change *c, struct vs_fail *fail)
 {
@@ -244,8 +258,11 @@ static int check_change(struct vs_model *m, const struct vs_port *port,
 		if (err)
 			return err;
 	}
-	if (c->set & VS_PORT_SET_MAC)
-		return check_mac(m, port->sw, port, &c->mac, fail);
+	if (c->set & VS_PORT_SET_MAC) {
+		int err = check_mac(m, port->sw, port, &c->mac, fail);
+
+		return err ? err : check_room(port, &c->mac, fail);
+	}
 	return 0;
 }
 

@@ -12,6 +12,7 @@ static int put(const struct vs_fdb_view *view, void *ctx)
 	vs_msg_put_bytes(msg, VS_ATTR_MAC, &view->mac, sizeof(view->mac));
 	vs_msg_put_u32(msg, VS_ATTR_VLAN, view->vlan);
 	vs_msg_put_u32(msg, VS_ATTR_AGE, view->age_s);
+	vs_msg_put_str(msg, VS_ATTR_ORIGIN, view->given ? "given" : "learnt");
 	return vs_call_end(ctx);
 }
 

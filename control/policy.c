@@ -74,6 +74,7 @@ static const struct vs_attr_spec specs[VS_ATTR_COUNT_] = {
 	[VS_ATTR_TIME]           = {.name = "time", .type = VS_TLV_U64},
 	[VS_ATTR_EVENT]          = {.name = "event", .type = VS_TLV_TEXT},
 	[VS_ATTR_LOST]           = {.name = "lost", .type = VS_TLV_U64},
+	[VS_ATTR_ORIGIN]         = {.name = "origin", .type = VS_TLV_TEXT},
 };
 /* clang-format on */
 

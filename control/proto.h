@@ -101,7 +101,7 @@
  *							MAX_MACS MACS PEER_PID? FEATURES OFFERED
  *							PAIRS RING_SIZE REGIONS MEMORY CONNECTS
  *							REFUSED FAULTS LAST_FAULT? CALLS
- *	FDB_GET		SWITCH				dump: SWITCH PORT MAC VLAN AGE
+ *	FDB_GET		SWITCH				dump: SWITCH PORT MAC VLAN AGE ORIGIN
  *	FDB_FLUSH	SWITCH!				-
  *	STATS_GET	PORT				dump: PORT SWITCH VM RECEIVED
  *							RECEIVED_BYTES FORWARDED FLOODED CONSUMED
@@ -275,6 +275,8 @@ enum vs_attr {
 	VS_ATTR_TIME = 65,  /* u64: nanoseconds since 1970-01-01 00:00 UTC */
 	VS_ATTR_EVENT = 66, /* text: what happened, e.g. port-up */
 	VS_ATTR_LOST = 67,  /* u64: notices lost before this one */
+
+	VS_ATTR_ORIGIN = 68, /* text: of an address: learnt, or given (the port's own, static) */
 
 	VS_ATTR_COUNT_, /* one more than the highest number */
 	VS_ATTR_MAX = VS_ATTR_COUNT_ - 1,

@@ -151,7 +151,7 @@ static void log_failure(const char *path, int error)
 		       VS_PROTO_PATH_SIZE - 1);
 		break;
 	default:
-		vs_log(VS_LOG_ERROR, "control: no socket at %s: %s", path, strerror(-error));
+		vs_log(VS_LOG_ERROR, "control: cannot listen on %s: %s", path, strerror(-error));
 	}
 }
 

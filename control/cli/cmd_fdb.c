@@ -28,6 +28,7 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 	out_value(o, OUT_EVERYWHERE, "vlan", "VLAN", json_integer((json_int_t)vlan),
 		  vlan ? vlan_text : "-");
 	out_str(o, OUT_EVERYWHERE, "port", "PORT", cli_str(tb, VS_ATTR_PORT));
+	out_str(o, OUT_EVERYWHERE, "origin", "ORIGIN", cli_str(tb, VS_ATTR_ORIGIN));
 	out_value(o, OUT_EVERYWHERE, "age", "SEEN-AGO", json_integer((json_int_t)age), age_text);
 	out_row_end(o);
 	return 0;
@@ -39,7 +40,7 @@ static int show(struct cli *cli)
 }
 
 const struct cli_verb cli_fdb_verbs[] = {
-	{"show", VS_CMD_FDB_GET, show_args, show, "list learnt addresses"},
+	{"show", VS_CMD_FDB_GET, show_args, show, "list addresses and where they are"},
 	{"flush", VS_CMD_FDB_FLUSH, flush_args, cli_do, "forget learnt addresses"},
 	{0},
 };
