@@ -55,10 +55,10 @@ enum vs_fdb_learnt {
 /** Which entries vs_fdb_remove() removes. */
 struct vs_fdb_filter {
 	enum {
-		VS_FDB_ALL_LEARNT,   /* every learnt entry */
-		VS_FDB_OF_PORT,      /* every entry of @port, the static one too */
+		VS_FDB_ALL_LEARNT, /* every learnt entry */
+		VS_FDB_OF_PORT,    /* every entry of @port, the static one too */
 		VS_FDB_LEARNT_OF_PORT,
-		VS_FDB_SEEN_BEFORE,  /* learnt entries last seen before second @before */
+		VS_FDB_SEEN_BEFORE, /* learnt entries last seen before second @before */
 	} what;
 	uint16_t port;
 	uint32_t before;

@@ -90,7 +90,7 @@ static enum vs_drop flood(struct vs_ctx *ctx, const struct vs_port_hot *port, st
 	uint64_t copies = 0;
 	unsigned int i;
 
-	if (ctx->flooded_bytes >= VS_VISIT_BYTES)
+	if (ctx->flooded_bytes >= VS_FLOOD_BYTES)
 		return VS_DROP_FLOOD_BUDGET;
 	if (!storm_admits(ctx, port))
 		return VS_DROP_STORM;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/core/drop.h"
 
+/* clang-format off */
 static const struct {
 	const char *name;
 	enum vs_drop_side side;
@@ -11,6 +12,7 @@ static const struct {
 	VS_DROP_REASONS(X)
 #undef X
 };
+/* clang-format on */
 
 const char *vs_drop_name(enum vs_drop reason)
 {

@@ -34,7 +34,7 @@
 	X(MTU_OUT,        "mtu_out",        OUT, "frame longer than the MTU of the destination port (port set NAME mtu N)") \
 	X(RX_FULL,        "rx_full",        OUT, "the guest has no free receive buffer") \
 	X(RX_SMALL,       "rx_small",       OUT, "the guest's receive buffer is too small for the frame") \
-	X(RX_PIECES,      "rx_pieces",      OUT, "the guest's receive buffers are too small: too many of them for one frame") \
+	X(RX_PIECES,      "rx_pieces",      OUT, "the guest's receive buffers are tiny: too many of them for one frame or burst") \
 	X(RING_BROKEN,    "ring_broken",    OUT, "the guest's receive ring broke the rules and is detached") \
 	X(MEM_LOST,       "mem_lost",       OUT, "guest memory went away while the frame was copied")
 /* clang-format on */
@@ -43,9 +43,8 @@
 enum vs_drop {
 	VS_DROP_NONE,
 #define X(id, name, side, text) VS_DROP_##id,
-	VS_DROP_REASONS(X)
+	VS_DROP_REASONS(X) VS_DROP_COUNT,
 #undef X
-	VS_DROP_COUNT,
 };
 
 /** At which port a reason is counted. */

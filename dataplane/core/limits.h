@@ -33,8 +33,15 @@ enum {
 	VS_CHAIN_DESCS_MAX = 64,
 	/** Descriptors used to deliver one frame to the guest. */
 	VS_DELIVER_DESCS_MAX = 1024,
+	/** The same for all frames of one call: a full burst of 64 KiB frames needs 2,900. */
+	VS_DELIVER_CALL_DESCS_MAX = 4096,
 	/** Bytes a port may make the switch write in one visit, flood copies included. */
 	VS_VISIT_BYTES = 512 * 1024,
+	/**
+	 * The same for copies of frames to unknown addresses, whose number is not known when the
+	 * frames are taken: beyond it they are dropped (flood_budget).
+	 */
+	VS_FLOOD_BYTES = 8 * VS_VISIT_BYTES,
 
 	/** Port MTU: bytes of an Ethernet frame without its 14-byte header. */
 	VS_MTU_MIN = 68,

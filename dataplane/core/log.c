@@ -95,7 +95,8 @@ void vs_log_limited(struct vs_log_limit *limit, enum vs_log_level level, const c
 	if (suppressed < 0)
 		return;
 	if (suppressed > 0)
-		vs_log(level, "(%lld lines like the next one were left out)", (long long)suppressed);
+		vs_log(level, "(%lld lines like the next one were left out)",
+		       (long long)suppressed);
 	va_start(ap, fmt);
 	emit(level, fmt, ap);
 	va_end(ap);

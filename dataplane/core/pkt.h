@@ -64,7 +64,8 @@ struct vs_pkt {
 	uint16_t fid;
 	uint8_t fate; /* enum vs_fate */
 	uint8_t drop; /* enum vs_drop; not NONE: dead, removed at the end of the stage */
-	struct virtio_net_hdr_mrg_rxbuf vnet; /* private copy, as the guest wrote it (little endian) */
+	/* private copy, as the guest wrote it (little endian) */
+	struct virtio_net_hdr_mrg_rxbuf vnet;
 };
 
 /** Private room of one packet's header. */

@@ -169,16 +169,13 @@ static const char *check_header(const struct vs_vhost_msg *msg)
 	return NULL;
 }
 
-/* Read on. */
-static enum step step(struct vs_conn *conn)
+/* Read on until @want bytes of the message are there. Return: STEP_MESSAGE when they are. */
+static enum step fill(struct vs_conn *conn, uint32_t want)
 {
-	uint32_t want = VS_VHOST_HDR_BYTES;
-	const char *why;
 	ssize_t n;
 
-	if (conn->have >= VS_VHOST_HDR_BYTES)
-		want += conn->msg.size;
-
+	if (conn->have >= want)
+		return STEP_MESSAGE;
 	n = receive(conn, (uint8_t *)&conn->msg + conn->have, want - conn->have);
 	if (n == -EAGAIN || n == -EINTR)
 		return STEP_AGAIN;
@@ -186,18 +183,24 @@ static enum step step(struct vs_conn *conn)
 		return end(conn, VS_CONN_VIOLATION, "more descriptors than any message has");
 	if (n <= 0)
 		return end(conn, VS_CONN_GONE, NULL);
-
 	conn->have += (uint32_t)n;
-	if (conn->have < want)
-		return STEP_AGAIN;
-	if (want == VS_VHOST_HDR_BYTES) {
-		why = check_header(&conn->msg);
-		if (why)
-			return end(conn, VS_CONN_VIOLATION, why);
-		if (conn->msg.size)
-			return step(conn);
-	}
-	return dispatch(conn);
+	return conn->have < want ? STEP_AGAIN : STEP_MESSAGE;
+}
+
+/* Read on: the header, then what it announces. */
+static enum step step(struct vs_conn *conn)
+{
+	const char *why;
+	enum step s;
+
+	s = fill(conn, VS_VHOST_HDR_BYTES);
+	if (s != STEP_MESSAGE)
+		return s;
+	why = check_header(&conn->msg);
+	if (why)
+		return end(conn, VS_CONN_VIOLATION, why);
+	s = fill(conn, VS_VHOST_HDR_BYTES + conn->msg.size);
+	return s == STEP_MESSAGE ? dispatch(conn) : s;
 }
 
 /* Has this connection used up its second? Then stop reading until it is over. */

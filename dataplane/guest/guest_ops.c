@@ -58,13 +58,13 @@ static void guest_rx_done(void *dev, unsigned int pair)
 }
 
 /* The @hint'th set bit of @mask (not 0), counted around. */
-static unsigned int pick_pair(uint8_t mask, unsigned int hint)
+static size_t pick_pair(uint8_t mask, unsigned int hint)
 {
 	unsigned int skip = hint % (unsigned int)__builtin_popcount(mask);
 
 	while (skip--)
 		mask &= (uint8_t)(mask - 1);
-	return (unsigned int)__builtin_ctz(mask);
+	return (size_t)__builtin_ctz(mask);
 }
 
 static void guest_tx(void *dev, unsigned int pair, struct vs_pkt *const *pkt, unsigned int n,

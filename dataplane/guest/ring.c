@@ -17,6 +17,7 @@
 
 #include "dataplane/guest/notify.h"
 
+/* clang-format off */
 static const struct {
 	const char *name;
 	const char *text;
@@ -26,6 +27,7 @@ static const struct {
 	VS_RING_FAULTS(X)
 #undef X
 };
+/* clang-format on */
 
 const char *vs_ring_fault_name(enum vs_ring_fault fault)
 {

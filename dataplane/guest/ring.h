@@ -47,9 +47,8 @@
 enum vs_ring_fault {
 	VS_RING_OK,
 #define X(id, name, text) VS_RING_##id,
-	VS_RING_FAULTS(X)
+	VS_RING_FAULTS(X) VS_RING_FAULT_COUNT,
 #undef X
-	VS_RING_FAULT_COUNT,
 };
 
 /** Negotiated properties of a ring (bits of struct vs_ring.flags). */

@@ -34,6 +34,7 @@ static inline uint16_t vs_shared_load16_acquire(const __virtio16 *p)
 	return le16toh(__atomic_load_n(p, __ATOMIC_ACQUIRE));
 }
 
+/** vs_shared_store16() - store a little-endian 16-bit word that the guest may be reading. */
 static inline void vs_shared_store16(__virtio16 *p, uint16_t v)
 {
 	__atomic_store_n(p, htole16(v), __ATOMIC_RELAXED);
@@ -53,6 +54,7 @@ struct vs_desc {
 	uint16_t next;
 };
 
+/** vs_shared_load_desc() - a private copy of a descriptor: each of its two words loaded once. */
 static inline struct vs_desc vs_shared_load_desc(const struct vring_desc *p)
 {
 	const volatile struct vs_unaligned64 *w = (const volatile struct vs_unaligned64 *)p;
@@ -85,6 +87,7 @@ struct vs_chain {
 	bool indirect;
 };
 
+/** vs_chain_begin() - at the first descriptor of the chain @head, which is below the ring size. */
 static inline void vs_chain_begin(const struct vs_ring *ring, uint16_t head, struct vs_chain *c)
 {
 	*c = (struct vs_chain){.table = ring->desc, .n = ring->size, .next = head, .more = true};

@@ -34,8 +34,9 @@ struct sink {
 	uint16_t pending;     /* used entries written by this call, this frame's excluded */
 	uint16_t head;        /* of the current chain */
 	uint32_t written;     /* bytes written into the current chain */
-	uint32_t descs;
-	uint8_t *at; /* rest of the current buffer */
+	uint32_t descs;       /* visited for this frame */
+	uint32_t call_descs;  /* visited in this call */
+	uint8_t *at;          /* rest of the current buffer */
 	uint32_t left;
 	struct vs_chain chain;
 	struct {
@@ -91,7 +92,7 @@ static enum vs_drop open_buffer(struct sink *s)
 	enum vs_ring_fault fault;
 	struct vs_desc d;
 
-	if (s->descs++ == VS_DELIVER_DESCS_MAX)
+	if (s->descs++ == VS_DELIVER_DESCS_MAX || s->call_descs++ >= VS_DELIVER_CALL_DESCS_MAX)
 		return VS_DROP_RX_PIECES;
 	fault = vs_chain_next(s->ring, &s->chain, &d);
 	if (fault == VS_RING_OK && !(d.flags & VRING_DESC_F_WRITE))

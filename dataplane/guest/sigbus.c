@@ -85,10 +85,11 @@ static int replace_region(uintptr_t addr)
 
 		if (!s.mem || addr - s.start >= s.len)
 			continue;
+		/* First: another thread may read zeros as soon as they are there. */
+		__atomic_store_n(&s.mem->lost, 1, __ATOMIC_SEQ_CST);
 		if (mmap(start, s.len, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != start)
 			return -1;
-		__atomic_store_n(&s.mem->lost, 1, __ATOMIC_RELEASE);
 		vs_mem_faults++;
 		return 0;
 	}

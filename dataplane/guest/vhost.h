@@ -243,7 +243,14 @@ static inline bool vs_vring_runs(const struct vs_vring *vr)
 	return __atomic_load_n(&vr->ring.run, __ATOMIC_RELAXED);
 }
 
-/* Message handlers: 0, or -errno after vs_vhost_refuse(). */
+/**
+ * vs_vhost_set_*(), vs_vhost_get_vring_base() - what one message does, see the table above
+ * @msg:	the message; its payload was not looked at yet
+ * @fds:	its descriptors; what is kept is taken out
+ * @reply:	payload of the answer, for the one that has one
+ *
+ * Return: 0, or -errno after vs_vhost_refuse(); then nothing has changed.
+ */
 int vs_vhost_set_mem_table(struct vs_vhost *dev, const struct vs_vhost_msg *msg,
 			   struct vs_vhost_fds *fds, struct vs_vhost_msg *reply);
 int vs_vhost_set_vring_num(struct vs_vhost *dev, const struct vs_vhost_msg *msg,

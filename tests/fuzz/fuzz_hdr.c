@@ -27,10 +27,10 @@ static struct vs_conf conf;
 static struct vs_port_stats stats;
 static struct vs_burst burst;
 
-#define CHECK(cond)                                                                                \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			abort();                                                                   \
+#define CHECK(cond)              \
+	do {                     \
+		if (!(cond))     \
+			abort(); \
 	} while (0)
 
 static void set_port(const uint8_t *setup)

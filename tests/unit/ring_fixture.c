@@ -108,7 +108,7 @@ void rf_desc(struct rf *f, uint16_t i, uint64_t gpa, uint32_t len, uint16_t flag
 void rf_desc_at(struct rf *f, uint64_t table, uint16_t i, uint64_t gpa, uint32_t len,
 		uint16_t flags, uint16_t next)
 {
-	put((struct vring_desc *)(void *)rf_at(f, table + 16u * i), gpa, len, flags, next);
+	put((struct vring_desc *)(void *)rf_at(f, table + (uint64_t)16 * i), gpa, len, flags, next);
 }
 
 void rf_offer(struct rf *f, uint16_t head)
@@ -144,11 +144,11 @@ uint16_t rf_give(struct rf *f, uint64_t gpa, uint32_t len, uint16_t flags)
 uint16_t rf_indirect(struct rf *f, uint64_t table, const struct rf_buf *buf, unsigned int n,
 		     uint16_t flags)
 {
-	uint16_t i;
+	unsigned int i;
 
 	for (i = 0; i < n; i++)
-		rf_desc_at(f, table, i, buf[i].gpa, buf[i].len,
-			   (uint16_t)(flags | (i + 1u < n ? VRING_DESC_F_NEXT : 0)),
+		rf_desc_at(f, table, (uint16_t)i, buf[i].gpa, buf[i].len,
+			   (uint16_t)(flags | (i + 1 < n ? VRING_DESC_F_NEXT : 0)),
 			   (uint16_t)(i + 1));
 	return rf_give(f, table, 16 * n, VRING_DESC_F_INDIRECT);
 }

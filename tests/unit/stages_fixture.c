@@ -90,7 +90,7 @@ struct rte_ether_addr sf_broadcast(void)
 struct sf *sf_new(void)
 {
 	struct sf *s = calloc(1, sizeof(*s));
-	uint16_t i;
+	unsigned int i;
 
 	assert_non_null(s);
 	s->ctx = calloc(1, sizeof(*s->ctx));
@@ -104,13 +104,13 @@ struct sf *sf_new(void)
 	for (i = 0; i < SF_PORTS; i++) {
 		s->dev[i].id = i;
 		s->ctx->port_stats[i] = &s->stats[i];
-		s->conf->ids[s->conf->n_ports++] = i;
+		s->conf->ids[s->conf->n_ports++] = (uint16_t)i;
 		s->conf->port[i] = (struct vs_port_hot){
 			.ops = &fake_ops,
 			.dev = &s->dev[i],
 			.fdb = s->fdb,
 			.max_frame = 1514,
-			.id = i,
+			.id = (uint16_t)i,
 			.sw = SF_SWITCH,
 			.fid = SF_FID,
 			.flags = VS_PORT_PRESENT | VS_PORT_ADMIN_UP | VS_PORT_UP,
@@ -139,13 +139,13 @@ void sf_free(struct sf *s)
 void sf_members(struct sf *s, unsigned int mask)
 {
 	struct vs_domain *d = &s->conf->domain[SF_FID];
-	uint16_t i;
+	unsigned int i;
 
 	d->n = 0;
 	d->members = s->members;
 	for (i = 0; i < SF_PORTS; i++)
 		if (mask & (1u << i))
-			s->members[d->n++] = i;
+			s->members[d->n++] = (uint16_t)i;
 }
 
 void sf_learn(struct sf *s, struct rte_ether_addr mac, uint16_t port, enum vs_fdb_kind kind)

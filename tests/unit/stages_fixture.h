@@ -31,7 +31,7 @@ struct sf_dev {
 	uint64_t got_bytes;
 	uint8_t last[128]; /* header of the last frame */
 	uint32_t last_len;
-	uint8_t fate[VS_BURST_MAX]; /* what tx answers */
+	uint8_t fate[VS_BURST_MAX];       /* what tx answers */
 	unsigned int order[VS_BURST_MAX]; /* a number found in byte 14.. of each frame */
 	unsigned int refused;
 	unsigned int wrong; /* frames whose source is this very port */

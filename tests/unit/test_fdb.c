@@ -221,8 +221,8 @@ static void test_ageing_with_wrap(void **state)
 	vs_fdb_free(fdb);
 }
 
-static int count_visit(uint16_t fid, const struct rte_ether_addr *mac,
-		       const struct vs_fdb_entry *e, void *ctx)
+static int count_visit(uint16_t fid, const struct rte_ether_addr *mac, const struct vs_fdb_entry *e,
+		       void *ctx)
 {
 	struct tally *t = ctx;
 
@@ -361,6 +361,47 @@ static void test_reader_beside_writer(void **state)
 	vs_fdb_free(fdb);
 }
 
+struct remover {
+	struct vs_fdb *fdb;
+	int done;
+};
+
+static void *remove_all(void *arg)
+{
+	const struct vs_fdb_filter all = {.what = VS_FDB_ALL_LEARNT};
+	struct remover *r = arg;
+
+	(void)vs_fdb_remove(r->fdb, &all, NULL, NULL);
+	__atomic_store_n(&r->done, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* A worker that holds an entry sees it unchanged until its next quiescent point. */
+static void test_removal_waits_for_workers(void **state)
+{
+	uint64_t before = __atomic_load_n(&rcu.qsbr->token, __ATOMIC_ACQUIRE);
+	struct remover r = {.fdb = make(16)};
+	struct vs_fdb_entry *e;
+	pthread_t thread;
+
+	assert_int_equal(learn(r.fdb, 5, 3, 1), VS_FDB_NEW);
+	vs_rcu_online(&rcu, 2);
+	e = find(r.fdb, 5);
+	assert_int_equal(pthread_create(&thread, NULL, remove_all, &r), 0);
+	/* Until the grace period has begun, or the removal is over without one. */
+	while (__atomic_load_n(&rcu.qsbr->token, __ATOMIC_ACQUIRE) == before &&
+	       !__atomic_load_n(&r.done, __ATOMIC_ACQUIRE))
+		;
+	assert_false(__atomic_load_n(&r.done, __ATOMIC_ACQUIRE));
+	assert_null(find(r.fdb, 5));
+	assert_int_equal(vs_fdb_entry_port(e), 3);
+	vs_rcu_quiescent(&rcu, 2);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(vs_fdb_entry_port(e), VS_FDB_NO_PORT);
+	vs_rcu_offline(&rcu, 2);
+	vs_fdb_free(r.fdb);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -372,6 +413,7 @@ int main(void)
 		cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_full_table_is_flushed_whole),
 		cmocka_unit_test(test_reader_beside_writer),
+		cmocka_unit_test(test_removal_waits_for_workers),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

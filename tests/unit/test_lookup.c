@@ -264,13 +264,13 @@ static void test_flood_budget(void **state)
 	unsigned int flooded = 0;
 	unsigned int i;
 
-	/* 5 copies of 9000 bytes: 45000 of 524288 each. */
+	/* 5 copies of 60000 bytes: 300000 of 4194304 each. */
 	for (i = 0; i < 20; i++)
-		sf_frame(s, 1, sf_mac(99), sf_mac(1), 9000);
+		sf_frame(s, 1, sf_mac(99), sf_mac(1), 60000);
 	vs_lookup(s->ctx, s->burst);
 	for (i = 0; i < 20; i++)
 		flooded += s->burst->pkt[i].fate == VS_FATE_FLOOD;
-	assert_int_equal(flooded, VS_VISIT_BYTES / 45000 + 1);
+	assert_int_equal(flooded, VS_FLOOD_BYTES / 300000 + 1);
 	assert_int_equal(sf_drops(s, 1, VS_DROP_FLOOD_BUDGET), 20 - flooded);
 	/* The next visit has its own. */
 	assert_int_equal(look_up(s, 1, sf_broadcast(), sf_mac(1))->drop, VS_DROP_NONE);

@@ -116,7 +116,7 @@ static uint32_t rnd(uint32_t *seed)
 /* Any frame there can be, a good one mostly. */
 static void random_frame(struct sf *s, uint16_t port, uint32_t *seed)
 {
-	static const uint32_t lens[] = {0, 6, 13, 14, 17, 60, 128, 129, 1514, 1515, 1518, 9000};
+	static const uint32_t lens[] = {0, 6, 13, 14, 17, 60, 128, 129, 1514, 1515, 1518, 60000};
 	static const char tags[][8] = {"\x81\x00\x00\x00\x08\x00", "\x81\x00\x00\x05\x08\x00",
 				       "\x88\xa8\x00\x05\x81\x00"};
 	static const struct rte_ether_addr odd[] = {
@@ -146,7 +146,7 @@ static void random_frame(struct sf *s, uint16_t port, uint32_t *seed)
 /* Ports, tables and devices change between visits. */
 static void shake(struct sf *s, uint32_t *seed)
 {
-	static const enum vs_drop fates[] = {VS_DROP_NONE,     VS_DROP_NONE,  VS_DROP_RX_FULL,
+	static const enum vs_drop fates[] = {VS_DROP_NONE, VS_DROP_NONE, VS_DROP_RX_FULL,
 					     VS_DROP_RX_SMALL, VS_DROP_MEM_LOST};
 	unsigned int up = rnd(seed) | 3;
 	unsigned int p;
@@ -161,7 +161,7 @@ static void shake(struct sf *s, uint32_t *seed)
 		port->flags |= up & (1u << p) ? VS_PORT_UP : 0;
 		port->flags |= rnd(seed) % 4 ? 0 : VS_PORT_GUARD;
 		port->mac = sf_mac(p);
-		port->max_frame = rnd(seed) % 3 ? 1514 : 9014;
+		port->max_frame = rnd(seed) % 3 ? 1514 : 65549;
 		port->storm_pps = rnd(seed) % 2 ? 0 : 50;
 		for (i = 0; i < VS_BURST_MAX; i++)
 			s->dev[p].fate[i] = fates[rnd(seed) % 5];
@@ -169,6 +169,23 @@ static void shake(struct sf *s, uint32_t *seed)
 	sf_learn(s, sf_mac(rnd(seed) % 8), (uint16_t)(rnd(seed) % SF_PORTS), VS_FDB_LEARNT);
 	s->ctx->now_tsc += rnd(seed) % 4000000;
 	s->ctx->now_s = vs_clock_seconds(s->ctx->now_tsc);
+}
+
+/* Sixty-four long frames to an address nobody knows: more copies than one visit may make. */
+static unsigned int flood_long(struct sf *s, uint16_t port)
+{
+	struct vs_port_hot *hot = &s->conf->port[port];
+	unsigned int i;
+
+	sf_members(s, UINT32_MAX);
+	hot->flags = VS_PORT_PRESENT | VS_PORT_ADMIN_UP | VS_PORT_UP;
+	hot->max_frame = 65549;
+	hot->storm_pps = 0;
+	sf_begin(s);
+	for (i = 0; i < VS_BURST_MAX; i++)
+		(void)sf_frame(s, port, sf_mac(99), sf_mac(port), 60000);
+	visit(s, port, 0);
+	return i;
 }
 
 static void test_audit_of_a_mixture(void **state)
@@ -194,6 +211,7 @@ static void test_audit_of_a_mixture(void **state)
 		total += n;
 		(void)sf_events(s, NULL);
 	}
+	put[1] += flood_long(s, 1);
 	sf_audit(s);
 	for (p = 0; p < SF_PORTS; p++) {
 		assert_int_equal(s->stats[p].received, put[p]);

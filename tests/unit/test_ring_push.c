@@ -95,7 +95,7 @@ static void deliver_in_pieces(struct rf *f, uint32_t piece, uint32_t len, int in
 	rf_frame_make(&fr, len, 50, piece);
 	for (i = 0; i < n; i++)
 		buf[i] = (struct rf_buf){LOW + (uint64_t)i * (piece + 3), piece};
-	memset(rf_at(f, LOW), 0xaa, n * (piece + 3));
+	memset(rf_at(f, LOW), 0xaa, (size_t)n * (piece + 3));
 	head = indirect ? rf_indirect(f, TABLE, buf, n, WRITE) : rf_chain(f, buf, n, WRITE);
 	assert_int_equal(rf_push(f, &fr), VS_DROP_NONE);
 	assert_true(rf_used(f, &e));
@@ -146,7 +146,7 @@ static void deliver_merged(struct rf *f, uint32_t size, uint32_t len)
 
 	assert_true(n + 1 <= 512);
 	rf_frame_make(&fr, len, 333, size);
-	memset(rf_at(f, LOW), 0xaa, (n + 1) * size);
+	memset(rf_at(f, LOW), 0xaa, (size_t)(n + 1) * size);
 	for (i = 0; i <= n; i++) /* one more than it needs */
 		head[i] = rf_give(f, LOW + (uint64_t)i * size, size, WRITE);
 	assert_int_equal(rf_push(f, &fr), VS_DROP_NONE);

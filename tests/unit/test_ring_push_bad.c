@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 enum {
 	NEXT = VRING_DESC_F_NEXT,
@@ -169,6 +170,31 @@ static void test_rx_pieces(void **state)
 	expect_fate(f, &fr, VS_DROP_NONE);
 	assert_int_equal(rf_used_idx(f), 1024);
 	assert_int_equal(rf_at(f, LOW)[10] | rf_at(f, LOW)[11] << 8, 1024);
+	rf_frame_free(&fr);
+	rf_free(f);
+}
+
+/* Tiny buffers make delivering dear: one call visits 4096 of them and no more. */
+static void test_rx_pieces_of_a_burst(void **state)
+{
+	struct rf *f = rf_new(8192, RF_MERGEABLE, 0);
+	struct vs_pkt *pkt[8];
+	struct rf_frame fr;
+	uint8_t fate[8];
+	unsigned int i;
+
+	for (i = 0; i < 8192; i++)
+		rf_give(f, LOW + 16 * (i % 2048), 12, WRITE);
+	rf_frame_make(&fr, 12 * 1000 - 12, 5000, 1);
+	for (i = 0; i < 8; i++)
+		pkt[i] = &fr.pkt;
+	vs_ring_push(&f->ring, pkt, 8, fate);
+	for (i = 0; i < 8; i++)
+		assert_int_equal(fate[i], i < 4 ? VS_DROP_NONE : VS_DROP_RX_PIECES);
+	assert_int_equal(rf_used_idx(f), 4000);
+	/* The next call begins anew. */
+	vs_ring_push(&f->ring, pkt, 1, fate);
+	assert_int_equal(fate[0], VS_DROP_NONE);
 	rf_frame_free(&fr);
 	rf_free(f);
 }
@@ -436,6 +462,7 @@ static void test_rewritten_while_used(void **state)
 {
 	struct rf *f = rf_new(16, RF_MODERN, 0);
 	struct flipper fl = {.f = f};
+	time_t deadline = time(NULL) + 30;
 	unsigned int sent = 0;
 	unsigned int faults = 0;
 	struct vs_pkt *list[8];
@@ -449,7 +476,8 @@ static void test_rewritten_while_used(void **state)
 	for (i = 0; i < 8; i++)
 		list[i] = &fr.pkt;
 	assert_int_equal(pthread_create(&thread, NULL, flip, &fl), 0);
-	for (i = 0; i < 30000; i++) {
+	/* Until the other thread has had its share, however late it was scheduled. */
+	for (i = 0; i < 30000 || ((!sent || !faults) && time(NULL) < deadline); i++) {
 		uint16_t before = f->ring.next_used;
 		uint8_t fate[8];
 		unsigned int p;
@@ -482,6 +510,7 @@ int main(void)
 		cmocka_unit_test(test_rx_small),
 		cmocka_unit_test(test_header_small),
 		cmocka_unit_test(test_rx_pieces),
+		cmocka_unit_test(test_rx_pieces_of_a_burst),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_avail_jump),
 		cmocka_unit_test(test_index_taken_back),
