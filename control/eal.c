@@ -28,8 +28,8 @@ static int list_cpus(char *text, size_t size)
 		return -errno;
 	for (i = 0; i < CPU_SETSIZE; i++) {
 		if (CPU_ISSET(i, &set))
-			used += (size_t)snprintf(text + used, size - used, "%s%d",
-						 used ? "," : "", i);
+			used += (size_t)snprintf(text + used, size - used, "%s%d", used ? "," : "",
+						 i);
 	}
 	return 0;
 }

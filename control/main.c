@@ -43,7 +43,8 @@ struct daemon {
 
 static void raise_descriptor_limit(void)
 {
-	const struct rlimit wanted = {.rlim_cur = DESCRIPTORS_WANTED, .rlim_max = DESCRIPTORS_WANTED};
+	const struct rlimit wanted = {.rlim_cur = DESCRIPTORS_WANTED,
+				      .rlim_max = DESCRIPTORS_WANTED};
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS_WANTED)

@@ -183,8 +183,8 @@ void model_tell(struct vs_model *m, enum vs_notice_type type, const struct vs_sw
 		m->notice(&n, m->notice_ctx);
 }
 
-void vs_model_on_notice(struct vs_model *m,
-			void (*notice)(const struct vs_notice *n, void *ctx), void *ctx)
+void vs_model_on_notice(struct vs_model *m, void (*notice)(const struct vs_notice *n, void *ctx),
+			void *ctx)
 {
 	m->notice = notice;
 	m->notice_ctx = ctx;

@@ -276,8 +276,8 @@ struct vs_notice {
 };
 
 /** vs_model_on_notice() - whom to tell; one receiver, called on the control thread. */
-void vs_model_on_notice(struct vs_model *m,
-			void (*notice)(const struct vs_notice *n, void *ctx), void *ctx);
+void vs_model_on_notice(struct vs_model *m, void (*notice)(const struct vs_notice *n, void *ctx),
+			void *ctx);
 
 /* ---- the model itself ---- */
 

@@ -24,8 +24,12 @@ static void count_removed(const struct vs_fdb_entry *e, void *ctx)
 {
 	struct vs_model *m = ctx;
 
-	if (e->kind == VS_FDB_LEARNT && e->port < VS_PORTS_MAX && m->port[e->port])
-		m->port[e->port]->macs--;
+	struct vs_port *port = e->port < VS_PORTS_MAX ? m->port[e->port] : NULL;
+
+	if (e->kind != VS_FDB_LEARNT || !port)
+		return;
+	port->macs--;
+	port->max_macs_told = false;
 }
 
 static uint32_t remove_entries(struct vs_model *m, struct vs_switch *sw,
@@ -215,8 +219,8 @@ static int show_entry(uint16_t fid, const struct rte_ether_addr *mac, const stru
 }
 
 int vs_fdb_each(struct vs_model *m, const char *sw,
-		     int (*visit)(const struct vs_fdb_view *view, void *ctx), void *ctx,
-		     struct vs_fail *fail)
+		int (*visit)(const struct vs_fdb_view *view, void *ctx), void *ctx,
+		struct vs_fail *fail)
 {
 	struct walk walk = {.m = m, .now_s = now_s(), .visit = visit, .ctx = ctx};
 	unsigned int i;

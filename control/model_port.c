@@ -21,10 +21,9 @@ static int free_id(const struct vs_model *m)
 	return -ENOSPC;
 }
 
-/* May @mac be the given address of a port of @sw (@self excepted)? */
-static int check_mac(const struct vs_model *m, const struct vs_switch *sw,
-		     const struct vs_port *self, const struct rte_ether_addr *mac,
-		     struct vs_fail *fail)
+int model_check_mac(const struct vs_model *m, const struct vs_switch *sw,
+		    const struct vs_port *self, const struct rte_ether_addr *mac,
+		    struct vs_fail *fail)
 {
 	char text[RTE_ETHER_ADDR_FMT_SIZE];
 	unsigned int i;
@@ -52,8 +51,7 @@ static int check_socket(struct vs_model *m, const char *path, struct vs_fail *fa
 	unsigned int i;
 
 	if (path[0] == '\0' || strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-		return model_fail(fail, -EINVAL, VS_ATTR_SOCKET,
-				  "a socket path has 1 to %zu bytes",
+		return model_fail(fail, -EINVAL, VS_ATTR_SOCKET, "a socket path has 1 to %zu bytes",
 				  sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
 	for (i = 0; i < VS_PORTS_MAX; i++) {
 		if (m->port[i] && strcmp(m->port[i]->socket, path) == 0)
@@ -82,7 +80,7 @@ static int check_spec(struct vs_model *m, const struct vs_port_spec *spec,
 		return model_fail(fail, -EINVAL, VS_ATTR_KIND, "a port is of type guest");
 	err = check_socket(m, spec->socket, fail);
 	if (!err)
-		err = check_mac(m, sw, NULL, &spec->mac, fail);
+		err = model_check_mac(m, sw, NULL, &spec->mac, fail);
 	return err;
 }
 
@@ -126,8 +124,8 @@ static int make_guest(struct vs_port *port, struct vs_fail *fail)
 	case 0:
 		return 0;
 	case -EADDRINUSE:
-		return model_fail(fail, err, VS_ATTR_SOCKET,
-				  "somebody else listens on %s already", port->socket);
+		return model_fail(fail, err, VS_ATTR_SOCKET, "somebody else listens on %s already",
+				  port->socket);
 	case -ENOTSOCK:
 		return model_fail(fail, err, VS_ATTR_SOCKET,
 				  "%s exists and is no socket; it was left alone", port->socket);
@@ -229,88 +227,6 @@ int vs_port_del(struct vs_model *m, const char *name, struct vs_fail *fail)
 	err = model_port_remove(port);
 	if (err)
 		return model_fail(fail, err, 0, "no memory for a new configuration");
-	return 0;
-}
-
-/* Is there room for @mac in the table, when what is known of @port has gone from it? */
-static int check_room(const struct vs_port *port, const struct rte_ether_addr *mac,
-		      struct vs_fail *fail)
-{
-	const struct vs_fdb *fdb = port->sw->fdb;
-	uint32_t own = port->macs + (rte_is_zero_ether_addr(&port->mac) ? 0 : 1);
-
-	if (rte_is_zero_ether_addr(mac) || vs_fdb_used(fdb) < vs_fdb_size(fdb) + own ||
-	    vs_fdb_find(fdb, port->sw->fid, mac))
-		return 0;
-	return model_fail(fail, -ENOSPC, VS_ATTR_MAC,
-			  "the address table of switch '%s' is full", port->sw->name);
-}
-
-static int check_change(struct vs_model *m, const struct vs_port *port,
-			const struct vs_port_change *c, struct vs_fail *fail)
-{
-	if ((c->set & VS_PORT_SET_MTU) && (c->mtu < VS_MTU_MIN || c->mtu > VS_MTU_MAX))
-		return model_fail(fail, -ERANGE, VS_ATTR_MTU, "mtu is %d..%d", VS_MTU_MIN,
-				  VS_MTU_MAX);
-	if (c->set & VS_PORT_SET_VM) {
-		int err = model_check_name(c->vm, VS_ATTR_VM, fail);
-
-		if (err)
-			return err;
-	}
-	if (c->set & VS_PORT_SET_MAC) {
-		int err = check_mac(m, port->sw, port, &c->mac, fail);
-
-		return err ? err : check_room(port, &c->mac, fail);
-	}
-	return 0;
-}
-
-static void apply_change(struct vs_port *port, const struct vs_port_change *c)
-{
-	if (c->set & VS_PORT_SET_MTU)
-		port->mtu = c->mtu;
-	if (c->set & VS_PORT_SET_LINK)
-		port->link_up = c->link == VS_LINK_UP;
-	if (c->set & VS_PORT_SET_STORM)
-		port->storm_pps = c->storm_pps;
-	if (c->set & VS_PORT_SET_MAX_MACS)
-		port->max_macs = c->max_macs;
-	if (c->set & VS_PORT_SET_VM)
-		(void)rte_strscpy(port->vm, c->vm, sizeof(port->vm));
-	if (c->set & VS_PORT_SET_MAC)
-		port->mac = c->mac;
-}
-
-int vs_port_set(struct vs_model *m, const char *name, const struct vs_port_change *change,
-		struct vs_fail *fail)
-{
-	struct vs_port *port = model_find_port(m, name);
-	struct vs_port before;
-	int err;
-
-	if (!port)
-		return model_fail(fail, -ENOENT, VS_ATTR_NAME, "there is no port '%s'", name);
-	err = check_change(m, port, change, fail);
-	if (err)
-		return err;
-	before = *port;
-	apply_change(port, change);
-	err = model_publish(m);
-	if (err) {
-		*port = before;
-		return model_fail(fail, err, 0, "no memory for a new configuration");
-	}
-	/* From here on the workers guard the new address; what was known of the port is void. */
-	if (change->set & (VS_PORT_SET_MAC | VS_PORT_SET_MAX_MACS)) {
-		model_drain(m);
-		model_forget_port(port, VS_FDB_STATIC);
-		(void)model_learn_static(port);
-		port->max_macs_told = false;
-	}
-	model_tell(m, VS_NOTICE_PORT_CHANGED, port->sw, port, NULL, NULL);
-	if (port->was_up != model_is_up(port))
-		model_port_changed(port);
 	return 0;
 }
 

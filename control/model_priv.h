@@ -25,7 +25,7 @@ struct vs_switch {
 	char name[VS_NAME_MAX];
 	enum vs_switch_kind kind;
 	uint16_t index;
-	uint16_t fid; /* of untagged frames */
+	uint16_t fid;    /* of untagged frames */
 	uint64_t serial; /* order of creation */
 	struct vs_fdb *fdb;
 	uint32_t fdb_ageing_s;
@@ -75,6 +75,16 @@ int model_fail(struct vs_fail *fail, int err, uint16_t attr, const char *fmt, ..
 
 /** model_check_name() - 1..31 of [A-Za-z0-9_.-], the first one no '-'. Return: 0 or -EINVAL. */
 int model_check_name(const char *name, uint16_t attr, struct vs_fail *fail);
+
+/**
+ * model_check_mac() - may @mac be the given address of a port of @sw?
+ * @self:	port that may have it already, or NULL
+ *
+ * Return: 0; -EINVAL it is a group address; -EEXIST it is another port's.
+ */
+int model_check_mac(const struct vs_model *m, const struct vs_switch *sw,
+		    const struct vs_port *self, const struct rte_ether_addr *mac,
+		    struct vs_fail *fail);
 
 /** model_find_switch() - NULL if there is none of that name. */
 struct vs_switch *model_find_switch(struct vs_model *m, const char *name);

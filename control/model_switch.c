@@ -33,12 +33,14 @@ int vs_switch_add(struct vs_model *m, const char *name, enum vs_switch_kind kind
 	if (err)
 		return err;
 	if (model_find_switch(m, name))
-		return model_fail(fail, -EEXIST, VS_ATTR_NAME, "switch '%s' is there already", name);
+		return model_fail(fail, -EEXIST, VS_ATTR_NAME, "switch '%s' is there already",
+				  name);
 	if (kind != VS_SWITCH_PRIVATE)
 		return model_fail(fail, -EINVAL, VS_ATTR_KIND, "a switch is of type private");
 	index = free_index(m);
 	if (index < 0)
-		return model_fail(fail, index, 0, "there are %d switches already, the most there can be",
+		return model_fail(fail, index, 0,
+				  "there are %d switches already, the most there can be",
 				  VS_SWITCHES_MAX);
 	sw = calloc(1, sizeof(*sw));
 	if (!sw || vs_fdb_new(m->env.rcu, VS_FDB_SIZE_DEFAULT, &sw->fdb) != 0) {
@@ -72,8 +74,7 @@ static int remove_ports(struct vs_model *m, const struct vs_switch *sw)
 	return err;
 }
 
-int vs_switch_del(struct vs_model *m, const char *name, enum vs_del_mode mode,
-		  struct vs_fail *fail)
+int vs_switch_del(struct vs_model *m, const char *name, enum vs_del_mode mode, struct vs_fail *fail)
 {
 	struct vs_switch *sw = model_find_switch(m, name);
 	int err;
@@ -119,7 +120,8 @@ static int resize_fdb(struct vs_model *m, struct vs_switch *sw, uint32_t size, s
 	err = vs_fdb_new(m->env.rcu, size, &fdb);
 	if (err)
 		return model_fail(fail, err, VS_ATTR_FDB_SIZE,
-				  "no memory for %u addresses (the daemon's --memory gives more)", size);
+				  "no memory for %u addresses (the daemon's --memory gives more)",
+				  size);
 	(void)vs_fdb_walk(old, copy_entry, fdb);
 	sw->fdb = fdb;
 	err = model_publish(m);

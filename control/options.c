@@ -132,8 +132,9 @@ enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_option
 			return verdict;
 	}
 	if (optind < argc) {
-		fprintf(stderr, "vmswitchd: '%s' is not an option; switches and ports are set up with "
-				"the command vmswitch\n",
+		fprintf(stderr,
+			"vmswitchd: '%s' is not an option; switches and ports are set up with "
+			"the command vmswitch\n",
 			argv[optind]);
 		return VS_OPTIONS_WRONG;
 	}
