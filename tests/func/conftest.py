@@ -15,7 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "vm"))
 
-from vmdaemon import Daemon, DaemonError  # noqa: E402,F401
+from vmdaemon import Daemon  # noqa: E402
 from victim import Victim  # noqa: E402
 from vsguest import Guest  # noqa: E402
 from watch import Monitor, wait_for  # noqa: E402

@@ -376,3 +376,45 @@ def test_same_head_again_and_again(scene):
         for _ in range(50):
             scene.arrives(frame)
     scene.heal("reconnect")
+
+
+def test_long_chains_cost_one_visit_each(scene):
+    """Dropped chains of 1,024 descriptors, too many or too long, a ring full at a time: walking
+    them takes no more of the worker than a visit may."""
+    evil = scene.open()
+    gpa, at = evil.alloc(70000), evil.alloc(16 * 1024, 16)
+    for reason, first in (("chain_descs", 1), ("chain_bytes", 65563)):
+        for i in range(1024):
+            more = DESC_NEXT if i < 1023 else 0
+            evil.write(at + 16 * i, struct.pack("<QIHH", gpa, 0 if i else first, more,
+                                                i + 1 if more else 0))
+        evil.tx.set_desc(0, at, 16 * 1024, DESC_INDIRECT)
+        rounds = scene.victim.rounds
+        for n in range(1, 11):
+            before = scene.received()
+            shoot(evil.tx, *[0] * 250)
+            scene.lan.wait("evil", lambda r, b=before: scene.received() == b + 250)
+            assert scene.daemon.drops("evil")[reason] == 250 * n
+        assert scene.victim.rounds > rounds
+    scene.heal("restart")
+
+
+def test_parts_of_a_ring_on_top_of_each_other(scene):
+    """The switch writes its used ring into the guest's descriptors, where it finds them again."""
+    evil = scene.open()
+    evil.stop()
+    ring = evil.tx.raw
+    descs, ring.used_gpa = ring.used_gpa, ring.desc_gpa
+    for index, base in ((0, 0), (1, 0)):
+        evil.step_ring_start(index, base)
+    shoot(evil.tx, *range(200))
+    scene.victim.progress()
+    row = scene.port()
+    assert row["faults"] <= 1 and row["state"] in ("running", "broken")
+    ring.used_gpa = descs
+    evil.hangup()
+    evil.reset()
+    evil.start()
+    scene.lan.wait("evil", lambda r: r["up"])
+    scene.drain()
+    scene.exchange()

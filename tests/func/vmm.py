@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A hostile VMM: a bare connection to port `evil`, which listens (no back-off between attempts), and
+"""A hostile VMM: a bare connection to port `evil`, which listens (no back-off between tries), and
 what is needed to bring a ring up by hand over it."""
 
 import os
