@@ -67,9 +67,15 @@ static int fail_access(const char *path, int error, struct vs_client_fail *fail)
 
 static int fail_connect(const char *path, int error, struct vs_client_fail *fail)
 {
+	struct stat st;
+
 	switch (error) {
 	case -ENOENT:
 	case -ECONNREFUSED:
+		/* a file that is no socket refuses connections, too */
+		if (stat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+			return fail_with(fail, -ENOTSOCK, "%s is not the socket of vmswitchd",
+					 path);
 		return fail_with(fail, error,
 				 "vmswitchd is not running: no answer on %s; start it with: "
 				 "vmswitchd --socket %s",
@@ -91,7 +97,8 @@ static int connect_to(struct vs_client *client, const char *path, struct vs_clie
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
 	if (strlen(path) >= sizeof(addr.sun_path) || !path[0])
-		return fail_with(fail, -ENAMETOOLONG, "socket path must have 1 to %zu bytes",
+		return fail_with(fail, -ENAMETOOLONG,
+				 "the path of the control socket must have 1 to %zu bytes",
 				 sizeof(addr.sun_path) - 1);
 	memcpy(addr.sun_path, path, strlen(path) + 1);
 	memcpy(client->path, path, strlen(path) + 1);
@@ -173,11 +180,15 @@ struct answer {
 /** offending() - number of the attribute at @offset of our own request, 0 if there is none. */
 static uint16_t offending(const struct nlmsghdr *request, uint32_t offset)
 {
-	const char *base = (const char *)request;
+	const struct nlattr *attr;
 
-	if (!request || offset % MNL_ALIGNTO || offset > request->nlmsg_len - MNL_ATTR_HDRLEN)
+	if (!request)
 		return 0;
-	return mnl_attr_get_type((const struct nlattr *)(base + offset));
+	mnl_attr_for_each(attr, request, sizeof(struct vs_msghdr)) {
+		if ((const char *)attr - (const char *)request == (ptrdiff_t)offset)
+			return mnl_attr_get_type(attr);
+	}
+	return 0;
 }
 
 static int take_error(const struct nlmsghdr *nlh, struct answer *answer,
@@ -210,6 +221,13 @@ static int take_record(const struct nlmsghdr *nlh, struct answer *answer,
 	return 0;
 }
 
+/** is_whole() - mnl_nlmsg_ok(), which takes lengths from 2 GiB on for negative ones, is no check. */
+static bool is_whole(const struct nlmsghdr *nlh, int left)
+{
+	return left >= (int)sizeof(*nlh) && nlh->nlmsg_len >= sizeof(*nlh) &&
+	       nlh->nlmsg_len <= (unsigned int)left;
+}
+
 static int take_datagram(struct vs_client *client, size_t len, struct answer *answer,
 			 struct vs_client_fail *fail)
 {
@@ -218,7 +236,7 @@ static int take_datagram(struct vs_client *client, size_t len, struct answer *an
 	int ret;
 
 	for (; left > 0 && !answer->complete; nlh = mnl_nlmsg_next(nlh, &left)) {
-		if (!mnl_nlmsg_ok(nlh, left))
+		if (!is_whole(nlh, left))
 			return fail_with(fail, -EBADMSG, "vmswitchd sent a broken message");
 		/* sequence number 0: a notice between answers, or why the connection ends */
 		if (nlh->nlmsg_seq != client->seq && nlh->nlmsg_type != NLMSG_ERROR)
@@ -273,6 +291,7 @@ int vs_client_listen(struct vs_client *client, vs_client_record *record, void *c
 	while (!ret && !answer.stopped) {
 		ssize_t n = receive(client, ret_fail);
 
+		answer.complete = false; /* no answer is under way, so none ends */
 		if (n < 0)
 			return (int)n;
 		ret = take_datagram(client, (size_t)n, &answer, ret_fail);
@@ -341,9 +360,4 @@ void vs_client_close(struct vs_client *client)
 {
 	close(client->fd);
 	free(client);
-}
-
-const char *vs_client_daemon_version(const struct vs_client *client)
-{
-	return client->version;
 }

@@ -59,9 +59,6 @@ int vs_client_open(const char *path, struct vs_client **ret_client,
 /** vs_client_close() - disconnect and free. */
 void vs_client_close(struct vs_client *client);
 
-/** vs_client_daemon_version() - version of the daemon as it told it. */
-const char *vs_client_daemon_version(const struct vs_client *client);
-
 /**
  * vs_client_call() - send a command and read its whole answer
  * @msg:	built by the caller; flags and sequence number are filled in here

@@ -5,7 +5,6 @@
 #include "control/session.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,7 @@ static const struct vs_handler own[] = {
 
 /* One row per object. */
 static const struct vs_handler *const objects[] = {
-	own, vs_obj_switch, vs_obj_port, vs_obj_fdb, vs_obj_stats, vs_obj_monitor,
+	own, vs_obj_switch, vs_obj_port, vs_obj_fdb, vs_obj_stats, vs_obj_monitor, vs_obj_worker,
 };
 
 enum {
@@ -47,17 +46,6 @@ static const struct vs_handler *find_handler(unsigned int cmd)
 }
 
 /* ---- for handlers ---- */
-
-int vs_fail_set(struct vs_fail *fail, int error, enum vs_attr attr, const char *fmt, ...)
-{
-	va_list ap;
-
-	fail->attr = (uint16_t)attr;
-	va_start(ap, fmt);
-	vsnprintf(fail->text, sizeof(fail->text), fmt, ap);
-	va_end(ap);
-	return error;
-}
 
 const char *vs_call_str(const struct vs_call *call, enum vs_attr attr)
 {

@@ -22,7 +22,4 @@ void vs_dispatch(struct vs_session *s, const void *buf, size_t len);
 /** vs_dispatch_more() - queue the next slice of the dump that is under way. */
 void vs_dispatch_more(struct vs_session *s);
 
-/** vs_dispatch_overflow() - queue the notice that says how many were lost, and start anew. */
-void vs_dispatch_overflow(struct vs_session *s);
-
 #endif

@@ -107,6 +107,7 @@ static int start_worker(struct daemon *d)
 		.rcu = &d->rcu,
 		.index = 0,
 		.lcore = VS_LCORE_WORKER,
+		.cpu = d->options.cpu,
 		.nap_us = d->options.nap_us,
 	};
 

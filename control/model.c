@@ -2,15 +2,13 @@
 /* The model's life, the snapshot, and what happens by itself (workers' events, ageing). */
 #include "control/model_priv.h"
 
-#include "control/proto.h"
+#include "control/tlv.h"
 #include "dataplane/core/clock.h"
 #include "dataplane/core/log.h"
 
 #include <event2/event.h>
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,32 +17,16 @@ enum {
 	TICK_S = 1,
 };
 
-int model_fail(struct vs_fail *fail, int err, uint16_t attr, const char *fmt, ...)
+int model_check_name(const char *name, enum vs_attr attr, struct vs_fail *fail)
 {
-	va_list ap;
+	_Static_assert((int)VS_NAME_MAX == (int)VS_PROTO_NAME_SIZE, "one length of names");
 
-	fail->attr = attr;
-	va_start(ap, fmt);
-	(void)vsnprintf(fail->text, sizeof(fail->text), fmt, ap);
-	va_end(ap);
-	return err;
-}
-
-int model_check_name(const char *name, uint16_t attr, struct vs_fail *fail)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789_.-";
-	size_t len = strlen(name);
-
-	if (len == 0 || len >= VS_NAME_MAX)
-		return model_fail(fail, -EINVAL, attr, "a name has 1 to %d characters",
-				  VS_NAME_MAX - 1);
-	if (name[0] == '-' || strspn(name, allowed) != len)
-		return model_fail(fail, -EINVAL, attr,
-				  "'%s' is no name: letters, digits, '_', '.' and '-' are allowed, "
-				  "and the first one is no '-'",
-				  name);
-	return 0;
+	if (vs_name_ok(name))
+		return 0;
+	return vs_fail_set(fail, -EINVAL, attr,
+			   "'%.40s' is no name: 1 to %d letters, digits, '_', '.' and '-', the first "
+			   "one no '-'",
+			   name, VS_NAME_MAX - 1);
 }
 
 struct vs_switch *model_find_switch(struct vs_model *m, const char *name)
@@ -85,7 +67,6 @@ static void fill_port(struct vs_port_hot *hot, const struct vs_port *port)
 		.id = port->id,
 		.sw = port->sw->index,
 		.fid = port->sw->fid,
-		.flags = VS_PORT_PRESENT,
 		.pairs = (uint8_t)vs_guest_pairs(port->guest),
 		.mac = port->mac,
 	};

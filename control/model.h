@@ -9,6 +9,7 @@
 #ifndef VS_CONTROL_MODEL_H
 #define VS_CONTROL_MODEL_H
 
+#include "control/fail.h"
 #include "dataplane/core/stats.h"
 #include "dataplane/guest/guest.h"
 
@@ -19,16 +20,6 @@
 
 struct vs_model;
 struct vs_worker;
-
-/**
- * struct vs_fail - why a call failed, for the user
- * @attr:	number of the offending attribute (control/proto.h), 0 if it is none in particular
- * @text:	one sentence that names the offender and says what would be right
- */
-struct vs_fail {
-	uint16_t attr;
-	char text[224];
-};
 
 /** Kinds of switches. */
 enum vs_switch_kind {
@@ -79,7 +70,8 @@ enum vs_del_mode {
 
 /**
  * vs_switch_del() - remove a switch
- * Return: 0; -ENOENT; -EBUSY it has ports (VS_DEL_FORCE removes them with it).
+ * Return: 0; -ENOENT; -EBUSY it has ports (VS_DEL_FORCE removes them with it); -ENOMEM some of
+ * them are left.
  */
 int vs_switch_del(struct vs_model *m, const char *name, enum vs_del_mode mode,
 		  struct vs_fail *fail);
@@ -161,13 +153,13 @@ struct vs_port_view {
  */
 int vs_port_add(struct vs_model *m, const struct vs_port_spec *spec, struct vs_fail *fail);
 
-/** vs_port_del() - remove a port. Return: 0; -ENOENT. */
+/** vs_port_del() - remove a port. Return: 0; -ENOENT; -ENOMEM. */
 int vs_port_del(struct vs_model *m, const char *name, struct vs_fail *fail);
 
 /**
  * vs_port_set() - change a port
  * Return: 0; -ENOENT; -ERANGE; -EINVAL; -EEXIST MAC is taken; -ENOSPC no room for it in the
- * address table.
+ * address table; -ENOMEM.
  */
 int vs_port_set(struct vs_model *m, const char *name, const struct vs_port_change *change,
 		struct vs_fail *fail);
@@ -194,7 +186,7 @@ int vs_fdb_each(struct vs_model *m, const char *sw,
 		int (*visit)(const struct vs_fdb_view *view, void *ctx), void *ctx,
 		struct vs_fail *fail);
 
-/** vs_fdb_flush_switch() - forget all addresses of @sw. Return: 0; -ENOENT. */
+/** vs_fdb_flush_switch() - forget what @sw has learnt. Return: 0; -ENOENT. */
 int vs_fdb_flush_switch(struct vs_model *m, const char *sw, struct vs_fail *fail);
 
 /* ---- counters ---- */
@@ -217,6 +209,22 @@ int vs_stats_each(struct vs_model *m, const char *port,
 
 /** vs_stats_tsc_age_ms() - milliseconds since a time stamp of a sample. */
 uint64_t vs_stats_tsc_age_ms(uint64_t when_tsc);
+
+/** struct vs_worker_view - a worker as shown; see struct vs_worker_stats for the counters */
+struct vs_worker_view {
+	uint32_t id;
+	int cpu; /* -1: any that the process may use */
+	uint64_t total_cycles;
+	uint64_t busy_cycles;
+	uint64_t frames;
+	uint64_t rounds;
+	uint64_t naps;
+	uint64_t tsc_hz;
+};
+
+/** vs_worker_each() - visit all workers. */
+int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view *view, void *ctx),
+		   void *ctx);
 
 /** Which of the three sums. */
 enum vs_audit_sum {

@@ -20,16 +20,21 @@ static uint32_t now_s(void)
 	return vs_clock_seconds(rte_rdtsc());
 }
 
-static void count_removed(const struct vs_fdb_entry *e, void *ctx)
+/* One address less was learnt from port @id, if there is one: it is below its limit again. */
+static void count_lost(struct vs_model *m, uint16_t id)
 {
-	struct vs_model *m = ctx;
+	struct vs_port *port = id < VS_PORTS_MAX ? m->port[id] : NULL;
 
-	struct vs_port *port = e->port < VS_PORTS_MAX ? m->port[e->port] : NULL;
-
-	if (e->kind != VS_FDB_LEARNT || !port)
+	if (!port)
 		return;
 	port->macs--;
 	port->max_macs_told = false;
+}
+
+static void count_removed(const struct vs_fdb_entry *e, void *ctx)
+{
+	if (e->kind == VS_FDB_LEARNT)
+		count_lost(ctx, e->port);
 }
 
 static uint32_t remove_entries(struct vs_model *m, struct vs_switch *sw,
@@ -129,8 +134,7 @@ static void learn(struct vs_port *port, const struct vs_event *ev)
 		break;
 	case VS_FDB_MOVED:
 		port->macs++;
-		if (old < VS_PORTS_MAX && port->m->port[old])
-			port->m->port[old]->macs--;
+		count_lost(port->m, old);
 		tell_move(port, old, &ev->mac);
 		break;
 	case VS_FDB_FULL:
@@ -210,7 +214,8 @@ static int show_entry(uint16_t fid, const struct rte_ether_addr *mac, const stru
 		.sw = walk->sw->name,
 		.port = port ? port->name : "",
 		.mac = *mac,
-		.age_s = walk->now_s - e->seen,
+		/* A worker may see the address while it is being shown. */
+		.age_s = (int32_t)(walk->now_s - e->seen) > 0 ? walk->now_s - e->seen : 0,
 		.given = e->kind == VS_FDB_STATIC,
 	};
 
@@ -227,7 +232,7 @@ int vs_fdb_each(struct vs_model *m, const char *sw,
 	int err = 0;
 
 	if (sw && !model_find_switch(m, sw))
-		return model_fail(fail, -ENOENT, VS_ATTR_SWITCH, "there is no switch '%s'", sw);
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_SWITCH, "there is no switch '%s'", sw);
 	model_drain(m);
 	for (i = 0; i < VS_SWITCHES_MAX && err == 0; i++) {
 		walk.sw = m->sw[i];
@@ -244,7 +249,7 @@ int vs_fdb_flush_switch(struct vs_model *m, const char *name, struct vs_fail *fa
 	struct vs_switch *sw = model_find_switch(m, name);
 
 	if (!sw)
-		return model_fail(fail, -ENOENT, VS_ATTR_SWITCH, "there is no switch '%s'", name);
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_SWITCH, "there is no switch '%s'", name);
 	/* Addresses on their way from a worker were seen before the flush: they go too. */
 	model_drain(m);
 	(void)remove_entries(m, sw, &filter);

@@ -6,9 +6,15 @@
 #include <rte_string_fns.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+
+/* A VMM can connect, offend and be thrown out thousands of times a second (server mode). */
+enum {
+	FAULT_NOTICES_PER_SECOND = 2,
+};
 
 static int free_id(const struct vs_model *m)
 {
@@ -30,18 +36,20 @@ int model_check_mac(const struct vs_model *m, const struct vs_switch *sw,
 
 	if (rte_is_zero_ether_addr(mac))
 		return 0;
-	rte_ether_format_addr(text, sizeof(text), mac);
+	(void)snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac->addr_bytes[0],
+		       mac->addr_bytes[1], mac->addr_bytes[2], mac->addr_bytes[3],
+		       mac->addr_bytes[4], mac->addr_bytes[5]);
 	if (!rte_is_valid_assigned_ether_addr(mac))
-		return model_fail(fail, -EINVAL, VS_ATTR_MAC,
-				  "%s is a group address; a port has a unicast one", text);
+		return vs_fail_set(fail, -EINVAL, VS_ATTR_MAC,
+				   "%s is a group address; a port has a unicast one", text);
 	for (i = 0; i < VS_PORTS_MAX; i++) {
 		const struct vs_port *other = m->port[i];
 
 		if (other && other != self && other->sw == sw &&
 		    rte_is_same_ether_addr(&other->mac, mac))
-			return model_fail(fail, -EEXIST, VS_ATTR_MAC,
-					  "%s is the address of port '%s' already", text,
-					  other->name);
+			return vs_fail_set(fail, -EEXIST, VS_ATTR_MAC,
+					   "%s is the address of port '%s' already", text,
+					   other->name);
 	}
 	return 0;
 }
@@ -51,13 +59,14 @@ static int check_socket(struct vs_model *m, const char *path, struct vs_fail *fa
 	unsigned int i;
 
 	if (path[0] == '\0' || strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-		return model_fail(fail, -EINVAL, VS_ATTR_SOCKET, "a socket path has 1 to %zu bytes",
-				  sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
+		return vs_fail_set(fail, -EINVAL, VS_ATTR_SOCKET,
+				   "a socket path has 1 to %zu bytes",
+				   sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
 	for (i = 0; i < VS_PORTS_MAX; i++) {
 		if (m->port[i] && strcmp(m->port[i]->socket, path) == 0)
-			return model_fail(fail, -EEXIST, VS_ATTR_SOCKET,
-					  "socket %s belongs to port '%s' already", path,
-					  m->port[i]->name);
+			return vs_fail_set(fail, -EEXIST, VS_ATTR_SOCKET,
+					   "socket %s belongs to port '%s' already", path,
+					   m->port[i]->name);
 	}
 	return 0;
 }
@@ -74,10 +83,10 @@ static int check_spec(struct vs_model *m, const struct vs_port_spec *spec,
 	if (err)
 		return err;
 	if (model_find_port(m, spec->name))
-		return model_fail(fail, -EEXIST, VS_ATTR_NAME, "port '%s' is there already",
-				  spec->name);
+		return vs_fail_set(fail, -EEXIST, VS_ATTR_NAME, "port '%s' is there already",
+				   spec->name);
 	if (spec->kind != VS_PORT_GUEST)
-		return model_fail(fail, -EINVAL, VS_ATTR_KIND, "a port is of type guest");
+		return vs_fail_set(fail, -EINVAL, VS_ATTR_KIND, "a port is of type guest");
 	err = check_socket(m, spec->socket, fail);
 	if (!err)
 		err = model_check_mac(m, sw, NULL, &spec->mac, fail);
@@ -112,6 +121,7 @@ static int make_guest(struct vs_port *port, struct vs_fail *fail)
 {
 	const struct vs_guest_env env = {.base = port->m->env.base, .rcu = port->m->env.rcu};
 	const struct vs_guest_config config = {
+		.name = port->name,
 		.path = port->socket,
 		.mode = port->mode,
 		.port = port->id,
@@ -124,14 +134,14 @@ static int make_guest(struct vs_port *port, struct vs_fail *fail)
 	case 0:
 		return 0;
 	case -EADDRINUSE:
-		return model_fail(fail, err, VS_ATTR_SOCKET, "somebody else listens on %s already",
-				  port->socket);
+		return vs_fail_set(fail, err, VS_ATTR_SOCKET, "somebody else listens on %s already",
+				   port->socket);
 	case -ENOTSOCK:
-		return model_fail(fail, err, VS_ATTR_SOCKET,
-				  "%s exists and is no socket; it was left alone", port->socket);
+		return vs_fail_set(fail, err, VS_ATTR_SOCKET,
+				   "%s exists and is no socket; it was left alone", port->socket);
 	default:
-		return model_fail(fail, err, VS_ATTR_SOCKET, "cannot use socket %s: %s",
-				  port->socket, strerror(-err));
+		return vs_fail_set(fail, err, VS_ATTR_SOCKET, "cannot use socket %s: %s",
+				   port->socket, strerror(-err));
 	}
 }
 
@@ -142,11 +152,11 @@ static int enter_port(struct vs_port *port, struct vs_fail *fail)
 
 	err = model_learn_static(port);
 	if (err)
-		return model_fail(fail, err, VS_ATTR_MAC,
-				  "the address table of switch '%s' is full", port->sw->name);
+		return vs_fail_set(fail, err, VS_ATTR_MAC,
+				   "the address table of switch '%s' is full", port->sw->name);
 	err = model_publish(port->m);
 	if (err)
-		return model_fail(fail, err, 0, "no memory for a new configuration");
+		return vs_fail_set(fail, err, 0, "no memory for a new configuration");
 	return 0;
 }
 
@@ -158,25 +168,24 @@ int vs_port_add(struct vs_model *m, const struct vs_port_spec *spec, struct vs_f
 	int id;
 
 	if (!sw)
-		return model_fail(fail, -ENOENT, VS_ATTR_SWITCH, "there is no switch '%s'",
-				  spec->sw);
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_SWITCH, "there is no switch '%s'",
+				   spec->sw);
 	err = check_spec(m, spec, sw, fail);
 	if (err)
 		return err;
 	id = free_id(m);
 	if (id < 0)
-		return model_fail(fail, id, 0, "there are %d ports already, the most there can be",
-				  VS_PORTS_MAX);
+		return vs_fail_set(fail, id, 0, "there are %d ports already, the most there can be",
+				   VS_PORTS_MAX);
 	port = make_port(m, spec, sw, (uint16_t)id);
 	if (!port || model_stats_new(m, (uint16_t)id) != 0) {
 		free(port);
-		return model_fail(fail, -ENOMEM, 0, "no memory for a port");
+		return vs_fail_set(fail, -ENOMEM, 0, "no memory for a port");
 	}
 	err = make_guest(port, fail);
 	if (err)
 		goto err_stats;
 	m->port[id] = port;
-	sw->ports++;
 	err = enter_port(port, fail);
 	if (err)
 		goto err_enter;
@@ -184,7 +193,6 @@ int vs_port_add(struct vs_model *m, const struct vs_port_spec *spec, struct vs_f
 	return 0;
 
 err_enter:
-	sw->ports--;
 	m->port[id] = NULL;
 	model_forget_port(port, VS_FDB_STATIC);
 	vs_guest_del(port->guest);
@@ -200,11 +208,9 @@ int model_port_remove(struct vs_port *port)
 	int err;
 
 	m->port[port->id] = NULL;
-	port->sw->ports--;
 	err = model_publish(m);
 	if (err) {
 		m->port[port->id] = port;
-		port->sw->ports++;
 		return err;
 	}
 	/* What the workers said of this port must not be taken for the next one with its id. */
@@ -223,10 +229,10 @@ int vs_port_del(struct vs_model *m, const char *name, struct vs_fail *fail)
 	int err;
 
 	if (!port)
-		return model_fail(fail, -ENOENT, VS_ATTR_NAME, "there is no port '%s'", name);
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no port '%s'", name);
 	err = model_port_remove(port);
 	if (err)
-		return model_fail(fail, err, 0, "no memory for a new configuration");
+		return vs_fail_set(fail, err, 0, "no memory for a new configuration");
 	return 0;
 }
 
@@ -254,7 +260,8 @@ void model_port_changed(void *arg)
 	(void)model_publish(port->m);
 	vs_guest_info(port->guest, &info);
 	tell_link(port, &info);
-	if (info.state == VS_GUEST_BROKEN)
+	if (info.state == VS_GUEST_BROKEN &&
+	    vs_pace_admit(&port->fault_pace, rte_rdtsc(), FAULT_NOTICES_PER_SECOND))
 		model_tell(port->m, VS_NOTICE_PORT_FAULT, port->sw, port, NULL, info.problem);
 }
 
@@ -311,7 +318,7 @@ int vs_port_each(struct vs_model *m, const char *name,
 	int err = 0;
 
 	if (name && n == 0)
-		return model_fail(fail, -ENOENT, VS_ATTR_NAME, "there is no port '%s'", name);
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no port '%s'", name);
 	for (i = 0; i < n && err == 0; i++) {
 		fill_view(list[i], &view);
 		err = visit(&view, ctx);

@@ -18,16 +18,16 @@ static int check_room(const struct vs_port *port, const struct rte_ether_addr *m
 	if (rte_is_zero_ether_addr(mac) || vs_fdb_used(fdb) < vs_fdb_size(fdb) + own ||
 	    vs_fdb_find(fdb, port->sw->fid, mac))
 		return 0;
-	return model_fail(fail, -ENOSPC, VS_ATTR_MAC, "the address table of switch '%s' is full",
-			  port->sw->name);
+	return vs_fail_set(fail, -ENOSPC, VS_ATTR_MAC, "the address table of switch '%s' is full",
+			   port->sw->name);
 }
 
 static int check_change(struct vs_model *m, const struct vs_port *port,
 			const struct vs_port_change *c, struct vs_fail *fail)
 {
 	if ((c->set & VS_PORT_SET_MTU) && (c->mtu < VS_MTU_MIN || c->mtu > VS_MTU_MAX))
-		return model_fail(fail, -ERANGE, VS_ATTR_MTU, "mtu is %d..%d", VS_MTU_MIN,
-				  VS_MTU_MAX);
+		return vs_fail_set(fail, -ERANGE, VS_ATTR_MTU, "mtu is %d..%d", VS_MTU_MIN,
+				   VS_MTU_MAX);
 	if (c->set & VS_PORT_SET_VM) {
 		int err = model_check_name(c->vm, VS_ATTR_VM, fail);
 
@@ -80,7 +80,7 @@ int vs_port_set(struct vs_model *m, const char *name, const struct vs_port_chang
 	int err;
 
 	if (!port)
-		return model_fail(fail, -ENOENT, VS_ATTR_NAME, "there is no port '%s'", name);
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no port '%s'", name);
 	err = check_change(m, port, change, fail);
 	if (err)
 		return err;
@@ -89,7 +89,7 @@ int vs_port_set(struct vs_model *m, const char *name, const struct vs_port_chang
 	err = model_publish(m);
 	if (err) {
 		*port = before;
-		return model_fail(fail, err, 0, "no memory for a new configuration");
+		return vs_fail_set(fail, err, 0, "no memory for a new configuration");
 	}
 	forget_outdated(port, change);
 	model_tell(m, VS_NOTICE_PORT_CHANGED, port->sw, port, NULL, NULL);

@@ -16,6 +16,7 @@
 #define VS_CONTROL_MODEL_PRIV_H
 
 #include "control/model.h"
+#include "dataplane/core/clock.h"
 #include "dataplane/fdb.h"
 #include "dataplane/worker.h"
 
@@ -31,7 +32,6 @@ struct vs_switch {
 	uint32_t fdb_ageing_s;
 	uint64_t fdb_full;
 	bool fdb_full_told; /* one notice per time that the table fills up */
-	uint32_t ports;
 	/* what ports that are gone had counted, so that the sums of the switch still hold */
 	struct vs_port_stats gone;
 };
@@ -39,7 +39,7 @@ struct vs_switch {
 struct vs_port {
 	char name[VS_NAME_MAX];
 	char vm[VS_NAME_MAX];
-	char socket[108];
+	char socket[VS_PROTO_PATH_SIZE];
 	struct vs_model *m;
 	struct vs_switch *sw;
 	enum vs_port_kind kind;
@@ -54,6 +54,7 @@ struct vs_port {
 	uint32_t max_macs;
 	uint32_t macs;
 	bool max_macs_told;
+	struct vs_pace fault_pace;
 	struct vs_guest *guest;
 };
 
@@ -69,12 +70,8 @@ struct vs_model {
 	void *notice_ctx;
 };
 
-/** model_fail() - fill in @fail and return @err, so that a refusal is one statement. */
-int model_fail(struct vs_fail *fail, int err, uint16_t attr, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-
 /** model_check_name() - 1..31 of [A-Za-z0-9_.-], the first one no '-'. Return: 0 or -EINVAL. */
-int model_check_name(const char *name, uint16_t attr, struct vs_fail *fail);
+int model_check_name(const char *name, enum vs_attr attr, struct vs_fail *fail);
 
 /**
  * model_check_mac() - may @mac be the given address of a port of @sw?
@@ -138,8 +135,5 @@ int model_stats_new(struct vs_model *m, uint16_t id);
 
 /** model_stats_retire() - add the port's counters to its switch's `gone`, and free them. */
 void model_stats_retire(struct vs_port *port);
-
-/** model_stats_sum() - a port's counters over all workers. */
-void model_stats_sum(const struct vs_model *m, uint16_t id, struct vs_port_stats *ret_sum);
 
 #endif

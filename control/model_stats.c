@@ -86,7 +86,8 @@ static void newest_sample(struct vs_sample *best, const struct vs_sample *s)
 		*best = copy;
 }
 
-void model_stats_sum(const struct vs_model *m, uint16_t id, struct vs_port_stats *ret_sum)
+/* A port's counters over all workers. */
+static void sum_workers(const struct vs_model *m, uint16_t id, struct vs_port_stats *ret_sum)
 {
 	unsigned int i;
 	unsigned int r;
@@ -112,12 +113,39 @@ int vs_stats_each(struct vs_model *m, const char *name,
 	int err = 0;
 
 	if (name && n == 0)
-		return model_fail(fail, -ENOENT, VS_ATTR_PORT, "there is no port '%s'", name);
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_PORT, "there is no port '%s'", name);
 	for (i = 0; i < n && err == 0; i++) {
 		view.port = list[i]->name;
 		view.sw = list[i]->sw->name;
 		view.vm = list[i]->vm;
-		model_stats_sum(m, list[i]->id, &view.counters);
+		sum_workers(m, list[i]->id, &view.counters);
+		err = visit(&view, ctx);
+	}
+	return err;
+}
+
+int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view *view, void *ctx),
+		   void *ctx)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < m->env.n_workers && err == 0; i++) {
+		const struct vs_worker_config *config = vs_worker_config(m->env.workers[i]);
+		struct vs_worker_stats stats;
+		struct vs_worker_view view;
+
+		vs_worker_stats(m->env.workers[i], &stats);
+		view = (struct vs_worker_view){
+			.id = config->index,
+			.cpu = config->cpu,
+			.total_cycles = stats.total_cycles,
+			.busy_cycles = stats.busy_cycles,
+			.frames = stats.frames,
+			.rounds = stats.rounds,
+			.naps = stats.naps,
+			.tsc_hz = stats.tsc_hz,
+		};
 		err = visit(&view, ctx);
 	}
 	return err;
@@ -160,22 +188,10 @@ struct audit {
 	void *ctx;
 };
 
-static uint64_t sum_drops(const struct vs_port_stats *s, enum vs_drop_side side)
-{
-	uint64_t sum = 0;
-	unsigned int r;
-
-	for (r = VS_DROP_NONE + 1; r < VS_DROP_COUNT; r++) {
-		if (vs_drop_side(r) == side)
-			sum += s->drops[r];
-	}
-	return sum;
-}
-
 static int audit_ingress(const struct audit *a, const char *name, const char *sw,
 			 const struct vs_port_stats *s)
 {
-	uint64_t dropped = sum_drops(s, VS_DROP_SIDE_IN);
+	uint64_t dropped = vs_stats_drops(s, VS_DROP_SIDE_IN);
 	struct vs_audit_view view = {
 		.sum = VS_AUDIT_INGRESS,
 		.name = name,
@@ -194,7 +210,7 @@ static int audit_ingress(const struct audit *a, const char *name, const char *sw
 static int audit_egress(const struct audit *a, const char *name, const char *sw,
 			const struct vs_port_stats *s)
 {
-	uint64_t dropped = sum_drops(s, VS_DROP_SIDE_OUT);
+	uint64_t dropped = vs_stats_drops(s, VS_DROP_SIDE_OUT);
 	struct vs_audit_view view = {
 		.sum = VS_AUDIT_EGRESS,
 		.name = name,
@@ -265,11 +281,11 @@ int vs_audit_each(struct vs_model *m, int (*visit)(const struct vs_audit_view *v
 	int err = 0;
 
 	if (!books)
-		return model_fail(fail, -ENOMEM, 0, "no memory for the audit");
+		return vs_fail_set(fail, -ENOMEM, 0, "no memory for the audit");
 	for (i = 0; i < m->env.n_workers && err == 0; i++)
 		err = vs_worker_call(m->env.workers[i], read_books, books);
 	if (err) {
-		(void)model_fail(fail, err, 0, "a worker did not answer: %s", strerror(-err));
+		(void)vs_fail_set(fail, err, 0, "a worker did not answer: %s", strerror(-err));
 		goto out;
 	}
 	for (i = 0; i < VS_SWITCHES_MAX && err == 0; i++) {

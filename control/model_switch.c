@@ -33,19 +33,19 @@ int vs_switch_add(struct vs_model *m, const char *name, enum vs_switch_kind kind
 	if (err)
 		return err;
 	if (model_find_switch(m, name))
-		return model_fail(fail, -EEXIST, VS_ATTR_NAME, "switch '%s' is there already",
-				  name);
+		return vs_fail_set(fail, -EEXIST, VS_ATTR_NAME, "switch '%s' is there already",
+				   name);
 	if (kind != VS_SWITCH_PRIVATE)
-		return model_fail(fail, -EINVAL, VS_ATTR_KIND, "a switch is of type private");
+		return vs_fail_set(fail, -EINVAL, VS_ATTR_KIND, "a switch is of type private");
 	index = free_index(m);
 	if (index < 0)
-		return model_fail(fail, index, 0,
-				  "there are %d switches already, the most there can be",
-				  VS_SWITCHES_MAX);
+		return vs_fail_set(fail, index, 0,
+				   "there are %d switches already, the most there can be",
+				   VS_SWITCHES_MAX);
 	sw = calloc(1, sizeof(*sw));
 	if (!sw || vs_fdb_new(m->env.rcu, VS_FDB_SIZE_DEFAULT, &sw->fdb) != 0) {
 		free(sw);
-		return model_fail(fail, -ENOMEM, 0, "no memory for the address table");
+		return vs_fail_set(fail, -ENOMEM, 0, "no memory for the address table");
 	}
 	(void)rte_strscpy(sw->name, name, sizeof(sw->name));
 	sw->kind = kind;
@@ -60,6 +60,16 @@ int vs_switch_add(struct vs_model *m, const char *name, enum vs_switch_kind kind
 	m->sw[index] = sw;
 	model_tell(m, VS_NOTICE_SWITCH_ADDED, sw, NULL, NULL, NULL);
 	return 0;
+}
+
+static unsigned int count_ports(const struct vs_model *m, const struct vs_switch *sw)
+{
+	unsigned int n = 0;
+	unsigned int i;
+
+	for (i = 0; i < VS_PORTS_MAX; i++)
+		n += m->port[i] && m->port[i]->sw == sw;
+	return n;
 }
 
 static int remove_ports(struct vs_model *m, const struct vs_switch *sw)
@@ -77,18 +87,20 @@ static int remove_ports(struct vs_model *m, const struct vs_switch *sw)
 int vs_switch_del(struct vs_model *m, const char *name, enum vs_del_mode mode, struct vs_fail *fail)
 {
 	struct vs_switch *sw = model_find_switch(m, name);
+	unsigned int ports;
 	int err;
 
 	if (!sw)
-		return model_fail(fail, -ENOENT, VS_ATTR_NAME, "there is no switch '%s'", name);
-	if (sw->ports && mode != VS_DEL_FORCE)
-		return model_fail(fail, -EBUSY, VS_ATTR_NAME,
-				  "switch '%s' has %u port%s; delete them first, or say "
-				  "'switch del %s force'",
-				  name, sw->ports, sw->ports == 1 ? "" : "s", name);
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no switch '%s'", name);
+	ports = count_ports(m, sw);
+	if (ports && mode != VS_DEL_FORCE)
+		return vs_fail_set(fail, -EBUSY, VS_ATTR_NAME,
+				   "switch '%s' has %u port%s; delete them first, or say "
+				   "'switch del %s force'",
+				   name, ports, ports == 1 ? "" : "s", name);
 	err = remove_ports(m, sw);
 	if (err)
-		return model_fail(fail, err, 0, "no memory for a new configuration");
+		return vs_fail_set(fail, err, 0, "no memory for a new configuration");
 	m->sw[sw->index] = NULL;
 	model_tell(m, VS_NOTICE_SWITCH_REMOVED, sw, NULL, NULL, NULL);
 	vs_fdb_free(sw->fdb);
@@ -113,22 +125,22 @@ static int resize_fdb(struct vs_model *m, struct vs_switch *sw, uint32_t size, s
 	int err;
 
 	if (size < vs_fdb_used(old))
-		return model_fail(fail, -ERANGE, VS_ATTR_FDB_SIZE,
-				  "switch '%s' knows %u addresses now; flush them first, or give at "
-				  "least that many",
-				  sw->name, vs_fdb_used(old));
+		return vs_fail_set(fail, -ERANGE, VS_ATTR_FDB_SIZE,
+				   "switch '%s' knows %u addresses now; flush them first, or give at "
+				   "least that many",
+				   sw->name, vs_fdb_used(old));
 	err = vs_fdb_new(m->env.rcu, size, &fdb);
 	if (err)
-		return model_fail(fail, err, VS_ATTR_FDB_SIZE,
-				  "no memory for %u addresses (the daemon's --memory gives more)",
-				  size);
+		return vs_fail_set(fail, err, VS_ATTR_FDB_SIZE,
+				   "no memory for %u addresses (the daemon's --memory gives more)",
+				   size);
 	(void)vs_fdb_walk(old, copy_entry, fdb);
 	sw->fdb = fdb;
 	err = model_publish(m);
 	if (err) {
 		sw->fdb = old;
 		vs_fdb_free(fdb);
-		return model_fail(fail, err, 0, "no memory for a new configuration");
+		return vs_fail_set(fail, err, 0, "no memory for a new configuration");
 	}
 	vs_fdb_free(old);
 	sw->fdb_full_told = false;
@@ -143,15 +155,15 @@ int vs_switch_set(struct vs_model *m, const char *name, const struct vs_switch_c
 	int err;
 
 	if (!sw)
-		return model_fail(fail, -ENOENT, VS_ATTR_NAME, "there is no switch '%s'", name);
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no switch '%s'", name);
 	if ((change->set & VS_SWITCH_SET_FDB_AGEING) && ageing != 0 &&
 	    (ageing < 10 || ageing > 1000000))
-		return model_fail(fail, -ERANGE, VS_ATTR_FDB_AGEING,
-				  "fdb-ageing is 10..1000000 seconds, or 0 for never");
+		return vs_fail_set(fail, -ERANGE, VS_ATTR_FDB_AGEING,
+				   "fdb-ageing is 10..1000000 seconds, or 0 for never");
 	if ((change->set & VS_SWITCH_SET_FDB_SIZE) &&
 	    (change->fdb_size == 0 || change->fdb_size > VS_FDB_SIZE_MAX))
-		return model_fail(fail, -ERANGE, VS_ATTR_FDB_SIZE, "fdb-size is 1..%d",
-				  VS_FDB_SIZE_MAX);
+		return vs_fail_set(fail, -ERANGE, VS_ATTR_FDB_SIZE, "fdb-size is 1..%d",
+				   VS_FDB_SIZE_MAX);
 	if (change->set & VS_SWITCH_SET_FDB_SIZE) {
 		err = resize_fdb(m, sw, change->fdb_size, fail);
 		if (err)
@@ -171,7 +183,7 @@ static void fill_view(const struct vs_model *m, const struct vs_switch *sw,
 	*view = (struct vs_switch_view){
 		.name = sw->name,
 		.kind = sw->kind,
-		.ports = sw->ports,
+		.ports = count_ports(m, sw),
 		.fdb_used = vs_fdb_used(sw->fdb),
 		.fdb_size = vs_fdb_size(sw->fdb),
 		.fdb_ageing_s = sw->fdb_ageing_s,
@@ -206,7 +218,7 @@ int vs_switch_each(struct vs_model *m, const char *name,
 			list[n++] = m->sw[i];
 	}
 	if (name && n == 0)
-		return model_fail(fail, -ENOENT, VS_ATTR_NAME, "there is no switch '%s'", name);
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no switch '%s'", name);
 	qsort(list, n, sizeof(list[0]), by_serial);
 	for (i = 0; i < n && err == 0; i++) {
 		fill_view(m, list[i], &view);

@@ -41,6 +41,7 @@ struct vs_handler {
 extern const struct vs_handler vs_obj_switch[];
 extern const struct vs_handler vs_obj_port[];
 extern const struct vs_handler vs_obj_fdb[];
+extern const struct vs_handler vs_obj_worker[];
 extern const struct vs_handler vs_obj_stats[];
 extern const struct vs_handler vs_obj_monitor[];
 
@@ -62,13 +63,10 @@ const char *vs_call_str(const struct vs_call *call, enum vs_attr attr);
 /** vs_call_mac() - value of a MAC attribute; all zero if the request has none. */
 void vs_call_mac(const struct vs_call *call, enum vs_attr attr, struct rte_ether_addr *ret_mac);
 
-struct vs_hub;
-
 /** vs_monitor_notice() - send a notice of the model to all subscribers; @ctx is the hub. */
 void vs_monitor_notice(const struct vs_notice *notice, void *ctx);
 
-/** vs_fail_set() - fill in @fail and give back @error. */
-int vs_fail_set(struct vs_fail *fail, int error, enum vs_attr attr, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+/** vs_monitor_overflow() - queue the notice that says how many @s lost, and start anew. */
+void vs_monitor_overflow(struct vs_session *s);
 
 #endif

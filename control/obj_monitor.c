@@ -2,7 +2,6 @@
 /*
  * Subscriptions: notices of the model become messages to those who asked for them.
  */
-#include "control/dispatch.h"
 #include "control/obj.h"
 #include "control/session.h"
 
@@ -84,7 +83,7 @@ void vs_monitor_notice(const struct vs_notice *notice, void *ctx)
 	}
 }
 
-void vs_dispatch_overflow(struct vs_session *s)
+void vs_monitor_overflow(struct vs_session *s)
 {
 	uint32_t buf[NOTICE_MESSAGE / 4];
 	uint64_t lost = s->lost;

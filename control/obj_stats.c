@@ -4,18 +4,6 @@
  */
 #include "control/obj.h"
 
-static uint64_t drops_of_side(const struct vs_port_stats *stats, enum vs_drop_side side)
-{
-	uint64_t sum = 0;
-	int reason;
-
-	for (reason = VS_DROP_NONE + 1; reason < VS_DROP_COUNT; reason++) {
-		if (vs_drop_side((enum vs_drop)reason) == side)
-			sum += stats->drops[reason];
-	}
-	return sum;
-}
-
 static int put_stats(const struct vs_stats_view *view, void *ctx)
 {
 	const struct vs_port_stats *c = &view->counters;
@@ -34,8 +22,8 @@ static int put_stats(const struct vs_stats_view *view, void *ctx)
 	vs_msg_put_u64(msg, VS_ATTR_ATTEMPTS, c->attempts);
 	vs_msg_put_u64(msg, VS_ATTR_SENT, c->sent);
 	vs_msg_put_u64(msg, VS_ATTR_SENT_BYTES, c->sent_bytes);
-	vs_msg_put_u64(msg, VS_ATTR_DROPPED_IN, drops_of_side(c, VS_DROP_SIDE_IN));
-	vs_msg_put_u64(msg, VS_ATTR_DROPPED_OUT, drops_of_side(c, VS_DROP_SIDE_OUT));
+	vs_msg_put_u64(msg, VS_ATTR_DROPPED_IN, vs_stats_drops(c, VS_DROP_SIDE_IN));
+	vs_msg_put_u64(msg, VS_ATTR_DROPPED_OUT, vs_stats_drops(c, VS_DROP_SIDE_OUT));
 	return vs_call_end(ctx);
 }
 

@@ -75,6 +75,13 @@ static const struct vs_attr_spec specs[VS_ATTR_COUNT_] = {
 	[VS_ATTR_EVENT]          = {.name = "event", .type = VS_TLV_TEXT},
 	[VS_ATTR_LOST]           = {.name = "lost", .type = VS_TLV_U64},
 	[VS_ATTR_ORIGIN]         = {.name = "origin", .type = VS_TLV_TEXT},
+	[VS_ATTR_CPU]            = {.name = "cpu", .type = VS_TLV_U32},
+	[VS_ATTR_TOTAL_CYCLES]   = {.name = "total-cycles", .type = VS_TLV_U64},
+	[VS_ATTR_BUSY_CYCLES]    = {.name = "busy-cycles", .type = VS_TLV_U64},
+	[VS_ATTR_FRAMES]         = {.name = "frames", .type = VS_TLV_U64},
+	[VS_ATTR_ROUNDS]         = {.name = "rounds", .type = VS_TLV_U64},
+	[VS_ATTR_NAPS]           = {.name = "naps", .type = VS_TLV_U64},
+	[VS_ATTR_TSC_HZ]         = {.name = "tsc-hz", .type = VS_TLV_U64},
 };
 /* clang-format on */
 
@@ -125,6 +132,8 @@ static const struct vs_policy policies[] = {
 	{VS_CMD_AUDIT_GET, "AUDIT_GET", VS_ANSWER_DUMP, {{0}}},
 	{VS_CMD_DROP_GET, "DROP_GET", VS_ANSWER_DUMP, {{VS_ATTR_PORT, VS_MAY}}},
 
+	{VS_CMD_WORKER_GET, "WORKER_GET", VS_ANSWER_DUMP, {{0}}},
+
 	{VS_CMD_SUBSCRIBE, "SUBSCRIBE", VS_ANSWER_ACK, {{0}}},
 };
 
@@ -144,11 +153,6 @@ const char *vs_attr_name(unsigned int attr)
 	const struct vs_attr_spec *spec = vs_attr_spec(attr);
 
 	return spec ? spec->name : "unknown";
-}
-
-const struct vs_policy *vs_policy_at(unsigned int i)
-{
-	return i < N_POLICIES ? &policies[i] : NULL;
 }
 
 const struct vs_policy *vs_policy_find(unsigned int cmd)

@@ -110,6 +110,8 @@
  *	AUDIT_GET	-				dump: SUM NAME SWITCH? LEFT RIGHT TERMS
  *	DROP_GET	PORT				dump: PORT SWITCH VM REASON SIDE COUNT TEXT
  *							SAMPLE? { AGE_MS LENGTH BYTES }
+ *	WORKER_GET	-				dump: ID CPU? TOTAL_CYCLES BUSY_CYCLES FRAMES
+ *							ROUNDS NAPS TSC_HZ
  *	SUBSCRIBE	-				-
  *	NOTICE		from the daemon only		TIME EVENT SWITCH? PORT? MAC? TEXT? LOST?
  *
@@ -185,6 +187,8 @@ enum vs_cmd {
 
 	VS_CMD_SUBSCRIBE = 0x50,
 	VS_CMD_NOTICE = 0x51,
+
+	VS_CMD_WORKER_GET = 0x60,
 };
 
 /** Attributes. Numbers are never used again for something else. */
@@ -277,6 +281,15 @@ enum vs_attr {
 	VS_ATTR_LOST = 67,  /* u64: notices lost before this one */
 
 	VS_ATTR_ORIGIN = 68, /* text: of an address: learnt, or given (the port's own, static) */
+
+	/* workers; cycles are ticks of the time stamp counter */
+	VS_ATTR_CPU = 69,          /* u32: processor it is bound to */
+	VS_ATTR_TOTAL_CYCLES = 70, /* u64: since it was started */
+	VS_ATTR_BUSY_CYCLES = 71,  /* u64: of rounds in which frames came */
+	VS_ATTR_FRAMES = 72,       /* u64: received */
+	VS_ATTR_ROUNDS = 73,       /* u64: visits of all ports */
+	VS_ATTR_NAPS = 74,         /* u64: times it slept */
+	VS_ATTR_TSC_HZ = 75,       /* u64: ticks per second */
 
 	VS_ATTR_COUNT_, /* one more than the highest number */
 	VS_ATTR_MAX = VS_ATTR_COUNT_ - 1,

@@ -95,16 +95,24 @@ static int clear_stale(const struct sockaddr_un *addr)
 static int bind_socket(struct vs_server *server)
 {
 	struct stat st;
+	mode_t before;
+	int ret;
 
-	/* the file gets the socket's own mode, so that it is never more open than this */
-	if (fchmod(server->fd, SOCKET_MODE) ||
-	    bind(server->fd, (const struct sockaddr *)&server->addr, sizeof(server->addr)))
+	/*
+	 * The file gets the socket's own mode, so that it is never more open than this. Not by
+	 * chmod(), which would follow a link that somebody else puts in its place.
+	 */
+	if (fchmod(server->fd, SOCKET_MODE))
 		return -errno;
-	/* bind() took the umask off */
-	if (chmod(server->addr.sun_path, SOCKET_MODE) || listen(server->fd, BACKLOG) ||
-	    lstat(server->addr.sun_path, &st)) {
-		int ret = -errno;
-
+	before = umask(0);
+	ret = bind(server->fd, (const struct sockaddr *)&server->addr, sizeof(server->addr))
+		      ? -errno
+		      : 0;
+	(void)umask(before);
+	if (ret)
+		return ret;
+	if (listen(server->fd, BACKLOG) || lstat(server->addr.sun_path, &st)) {
+		ret = -errno;
 		unlink(server->addr.sun_path);
 		return ret;
 	}

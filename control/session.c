@@ -2,7 +2,9 @@
 #include "control/session.h"
 
 #include "control/dispatch.h"
+#include "control/obj.h"
 #include "dataplane/core/log.h"
+#include "dataplane/core/reap.h"
 
 #include <event2/event.h>
 
@@ -130,7 +132,7 @@ static void settle(struct vs_session *s)
 	if (!s->broken)
 		s->broken = send_some(s);
 	if (!s->broken && STAILQ_EMPTY(&s->out) && s->lost) {
-		vs_dispatch_overflow(s);
+		vs_monitor_overflow(s);
 		s->broken = send_some(s);
 	}
 	if (!s->broken && is_busy(s)) {
@@ -144,15 +146,35 @@ static void settle(struct vs_session *s)
 		vs_session_close(s);
 }
 
+/* Take one datagram; descriptors have no business here. Return: its length as sent, or -1. */
+static ssize_t receive(int fd, void *buf, size_t size)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(VS_REAP_MAX * sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = buf, .iov_len = size};
+	struct msghdr mh = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	/* MSG_TRUNC: the length as it was sent, not as it fitted */
+	ssize_t n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+
+	if (n >= 0)
+		vs_reap_received(NULL, &mh);
+	return n;
+}
+
 static void on_read(evutil_socket_t fd, short what, void *ctx)
 {
 	struct vs_session *s = ctx;
 	int i;
 
 	for (i = 0; i < REQUESTS_PER_TURN && !is_busy(s) && !s->broken; i++) {
-		/* MSG_TRUNC: the length as it was sent, not as it fitted */
-		ssize_t n = recv(fd, s->hub->request, sizeof(s->hub->request),
-				 MSG_DONTWAIT | MSG_TRUNC);
+		ssize_t n = receive(fd, s->hub->request, sizeof(s->hub->request));
 
 		if (n < 0 && errno == EINTR)
 			continue;

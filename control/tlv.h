@@ -84,9 +84,6 @@ struct vs_policy {
 /** vs_policy_find() - the policy of @cmd, or NULL if clients cannot send such a command. */
 const struct vs_policy *vs_policy_find(unsigned int cmd);
 
-/** vs_policy_at() - the policies one by one: number @i, or NULL beyond the last. */
-const struct vs_policy *vs_policy_at(unsigned int i);
-
 /**
  * struct vs_refusal - why a request was refused
  * @error:	negative errno

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,9 +150,9 @@ enum vs_fdb_learnt vs_fdb_learn(struct vs_fdb *fdb, uint16_t fid, const struct r
 	return VS_FDB_NEW;
 }
 
-static int matches(const struct vs_fdb_filter *f, const struct vs_fdb_entry *e)
+static bool matches(const struct vs_fdb_filter *f, const struct vs_fdb_entry *e)
 {
-	int learnt = e->kind == VS_FDB_LEARNT;
+	bool learnt = e->kind == VS_FDB_LEARNT;
 
 	switch (f->what) {
 	case VS_FDB_ALL_LEARNT:
@@ -163,7 +164,7 @@ static int matches(const struct vs_fdb_filter *f, const struct vs_fdb_entry *e)
 	case VS_FDB_SEEN_BEFORE:
 		return learnt && (int32_t)(e->seen - f->before) < 0;
 	}
-	return 0;
+	return false;
 }
 
 /* Take the key of a used slot out of the hash; the slot is not free before a grace period. */

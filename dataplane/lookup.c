@@ -3,8 +3,8 @@
  * Stage 5, lookup: the source is learnt, the destination found.
  *
  * Accepts: admitted packets (fid set, source address valid for its port).
- * Guarantees: fate is FORWARD with out_port, or FLOOD; the packet stands in the output list of
- *	each port it goes to, never in that of the port it came from.
+ * Guarantees: the packet stands in the output list of each port it goes to (one, or for a flood
+ *	every other port of its fid that is up), never in that of the port it came from.
  * Drops: reserved_mac, hairpin, storm, flood_budget, no_receiver.
  *
  * DOC: theory of operation: learning
@@ -35,7 +35,7 @@ static bool reported_lately(struct vs_ctx *ctx, const struct vs_event *ev)
 
 	memcpy(&key, &ev->mac, sizeof(ev->mac));
 	key |= (uint64_t)ev->port << 48;
-	slot = &ctx->reported[(key * 0x9e3779b97f4a7c15u) >> 56];
+	slot = &ctx->reported[(key * 0x9e3779b97f4a7c15u) >> (64 - VS_REPORTED_BITS)];
 	if (slot->key == key &&
 	    ctx->now_tsc - slot->when_tsc < rte_get_tsc_hz() / 1000 * REPORT_AGAIN_MS)
 		return true;
@@ -104,7 +104,6 @@ static enum vs_drop flood(struct vs_ctx *ctx, const struct vs_port_hot *port, st
 		return VS_DROP_NO_RECEIVER;
 
 	ctx->flooded_bytes += copies * pkt->len;
-	pkt->fate = VS_FATE_FLOOD;
 	vs_stats_add(VS_TERM_FLOODED, &ctx->port_stats[port->id]->flooded, 1);
 	vs_stats_add(VS_TERM_FLOOD_COPIES, &ctx->switch_stats[port->sw].flood_copies, copies);
 	return VS_DROP_NONE;
@@ -129,8 +128,6 @@ static enum vs_drop find(struct vs_ctx *ctx, const struct vs_port_hot *port, str
 	if (out == port->id)
 		return VS_DROP_HAIRPIN;
 
-	pkt->fate = VS_FATE_FORWARD;
-	pkt->out_port = out;
 	vs_out_add(ctx, out, index);
 	vs_stats_add(VS_TERM_FORWARDED, &ctx->port_stats[port->id]->forwarded, 1);
 	return VS_DROP_NONE;

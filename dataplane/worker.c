@@ -47,6 +47,10 @@ struct vs_worker {
 	int running;
 	int stop;
 
+	/* Written by the worker alone, relaxed; control reads them. */
+	uint64_t started_tsc;
+	struct vs_worker_stats stats;
+
 	int call; /* enum call_state */
 	void (*call_fn)(struct vs_ctx *ctx, void *arg);
 	void *call_arg;
@@ -131,6 +135,12 @@ static void serve_call(struct vs_worker *w)
 	__atomic_store_n(&w->call, CALL_DONE, __ATOMIC_RELEASE);
 }
 
+/* Add to a counter that only this worker writes. */
+static void bump(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
 /* Sleep, if nothing has come for long enough: @idle_tsc since the last frame. */
 static void nap(struct vs_worker *w, uint64_t idle_tsc)
 {
@@ -142,6 +152,7 @@ static void nap(struct vs_worker *w, uint64_t idle_tsc)
 	if (idle_tsc > ms * LONG_IDLE_MS)
 		ts.tv_nsec *= LONG_NAP_FACTOR;
 
+	bump(&w->stats.naps, 1);
 	vs_rcu_offline(w->config.rcu, w->config.index);
 	(void)nanosleep(&ts, NULL);
 	vs_rcu_online(w->config.rcu, w->config.index);
@@ -158,11 +169,15 @@ static int worker_main(void *arg)
 	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
 		unsigned int received = round_of_visits(w);
 
+		bump(&w->stats.rounds, 1);
+		if (received) {
+			bump(&w->stats.frames, received);
+			bump(&w->stats.busy_cycles, rte_rdtsc() - w->ctx.now_tsc);
+			last_work = w->ctx.now_tsc;
+		}
 		serve_call(w);
 		vs_rcu_quiescent(w->config.rcu, w->config.index);
-		if (received)
-			last_work = w->ctx.now_tsc;
-		else
+		if (!received)
 			nap(w, w->ctx.now_tsc - last_work);
 	}
 	vs_rcu_offline(w->config.rcu, w->config.index);
@@ -174,6 +189,8 @@ int vs_worker_start(struct vs_worker *w)
 	int err;
 
 	__atomic_store_n(&w->stop, 0, __ATOMIC_RELAXED);
+	w->stats = (struct vs_worker_stats){0};
+	w->started_tsc = rte_rdtsc();
 	err = rte_eal_remote_launch(worker_main, w, w->config.lcore);
 	if (err)
 		return err;
@@ -198,6 +215,23 @@ void vs_worker_publish(struct vs_worker *w, const struct vs_conf *conf)
 struct vs_ctx *vs_worker_ctx(struct vs_worker *w)
 {
 	return &w->ctx;
+}
+
+const struct vs_worker_config *vs_worker_config(const struct vs_worker *w)
+{
+	return &w->config;
+}
+
+void vs_worker_stats(const struct vs_worker *w, struct vs_worker_stats *ret_stats)
+{
+	*ret_stats = (struct vs_worker_stats){
+		.total_cycles = rte_rdtsc() - w->started_tsc,
+		.busy_cycles = __atomic_load_n(&w->stats.busy_cycles, __ATOMIC_RELAXED),
+		.frames = __atomic_load_n(&w->stats.frames, __ATOMIC_RELAXED),
+		.rounds = __atomic_load_n(&w->stats.rounds, __ATOMIC_RELAXED),
+		.naps = __atomic_load_n(&w->stats.naps, __ATOMIC_RELAXED),
+		.tsc_hz = rte_get_tsc_hz(),
+	};
 }
 
 /* Return: true when the request was taken back before the worker saw it. */

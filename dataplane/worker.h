@@ -11,16 +11,36 @@
 struct vs_worker;
 
 /**
+ * struct vs_worker_stats - what a worker did since it was started
+ * @total_cycles: time stamp counter ticks since then
+ * @busy_cycles: ticks of rounds in which frames came, empty visits of these rounds included
+ * @frames:	frames received
+ * @rounds:	visits of all ports
+ * @naps:	times it slept
+ * @tsc_hz:	ticks per second
+ */
+struct vs_worker_stats {
+	uint64_t total_cycles;
+	uint64_t busy_cycles;
+	uint64_t frames;
+	uint64_t rounds;
+	uint64_t naps;
+	uint64_t tsc_hz;
+};
+
+/**
  * struct vs_worker_config - how a worker runs
  * @rcu:	grace periods; the worker is thread @index of it
  * @index:	0-based
  * @lcore:	EAL lcore to run on
+ * @cpu:	processor it is bound to, or -1; for show only
  * @nap_us:	how long to sleep at a time when nothing came for a while; 0: never
  */
 struct vs_worker_config {
 	const struct vs_rcu *rcu;
 	unsigned int index;
 	unsigned int lcore;
+	int cpu;
 	unsigned int nap_us;
 };
 
@@ -46,6 +66,12 @@ void vs_worker_publish(struct vs_worker *w, const struct vs_conf *conf);
  * that no published configuration uses.
  */
 struct vs_ctx *vs_worker_ctx(struct vs_worker *w);
+
+/** vs_worker_config() - how it was made. */
+const struct vs_worker_config *vs_worker_config(const struct vs_worker *w);
+
+/** vs_worker_stats() - control, at any time: fill in *@ret_stats. */
+void vs_worker_stats(const struct vs_worker *w, struct vs_worker_stats *ret_stats);
 
 /**
  * vs_worker_call() - run @fn on the worker between two rounds, and wait for it

@@ -19,6 +19,7 @@ enum {
 /** What stands on the command line. */
 enum cli_type {
 	CLI_WORD,   /* sent as it is; the daemon checks it */
+	CLI_PATH,   /* sent as an absolute one: the daemon's current directory is another */
 	CLI_NUMBER, /* u32 */
 	CLI_MAC,
 	CLI_MAC_OR_ANY, /* "any": all zero */
@@ -98,6 +99,7 @@ struct cli {
 extern const struct cli_verb cli_switch_verbs[];
 extern const struct cli_verb cli_port_verbs[];
 extern const struct cli_verb cli_fdb_verbs[];
+extern const struct cli_verb cli_worker_verbs[];
 extern const struct cli_verb cli_stats_verbs[];
 extern const struct cli_verb cli_drops_verbs[];
 extern const struct cli_verb cli_monitor_verbs[];

@@ -137,6 +137,6 @@ static int show(struct cli *cli)
 
 const struct cli_verb cli_drops_verbs[] = {
 	{"show", VS_CMD_DROP_GET, show_args, show,
-	 "dropped frames: in: of those the port sent, out: of those meant for it"},
+	 "dropped frames and the newest of each; side in: the port sent it, out: it was meant for it"},
 	{0},
 };

@@ -42,8 +42,8 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 	out_num(o, OUT_EVERYWHERE, "ports", "PORTS", cli_num(tb, VS_ATTR_PORTS));
 	out_num(o, OUT_EVERYWHERE, "ports_up", "UP", cli_num(tb, VS_ATTR_PORTS_UP));
 	out_num(o, OUT_EVERYWHERE, "fdb_used", "ADDRESSES", cli_num(tb, VS_ATTR_FDB_USED));
-	out_num(o, OUT_EVERYWHERE, "fdb_size", "OF", cli_num(tb, VS_ATTR_FDB_SIZE));
-	out_value(o, OUT_EVERYWHERE, "fdb_ageing", "AGEING", json_integer((json_int_t)ageing),
+	out_num(o, OUT_EVERYWHERE, "fdb_size", "FDB-SIZE", cli_num(tb, VS_ATTR_FDB_SIZE));
+	out_value(o, OUT_EVERYWHERE, "fdb_ageing", "FDB-AGEING", json_integer((json_int_t)ageing),
 		  ageing ? text : "never");
 	out_num(o, OUT_IN_BLOCKS, "fdb_full", "NOT-LEARNT", cli_num(tb, VS_ATTR_FDB_FULL));
 	out_row_end(o);

@@ -11,6 +11,7 @@ const struct cli_object cli_objects[] = {
 	{"port", cli_port_verbs, "ports of switches"},
 	{"fdb", cli_fdb_verbs, "learnt addresses (forwarding database)"},
 	{"stats", cli_stats_verbs, "counters, and the audit that they add up"},
+	{"worker", cli_worker_verbs, "polling threads"},
 	{"drops", cli_drops_verbs, "dropped frames, by port and reason"},
 	{"monitor", cli_monitor_verbs, "print what happens, as it happens"},
 	{NULL, NULL, NULL},
@@ -96,16 +97,16 @@ static void help_all(FILE *file)
 	fputs("usage: vmswitch [-j] [-p] [-s SOCKET] OBJECT VERB ...\n"
 	      "  -j, --json            JSON instead of text\n"
 	      "  -p, --pretty          JSON with line breaks\n"
-	      "  -s, --socket SOCKET   of vmswitchd (default: $VMSWITCH_SOCKET, else\n"
+	      "  -s, --socket SOCKET   control socket of vmswitchd (default: $VMSWITCH_SOCKET, else\n"
 	      "                        " VS_SOCKET_DEFAULT ")\n"
-	      "  -V, --version\n"
-	      "  -h, --help\n\n",
+	      "  -V, --version         print the version\n"
+	      "  -h, --help            print this\n\n",
 	      file);
 	for (object = cli_objects; object->word; object++) {
 		for (verb = object->verbs; verb->run; verb++)
 			print_usage(file, object, verb);
 	}
-	fputs("\nvmswitch OBJECT help, vmswitch OBJECT VERB help: more about it\n", file);
+	fputs("\nvmswitch help OBJECT [VERB]: more about it\n", file);
 }
 
 void cli_help(FILE *file, const struct cli_object *object, const struct cli_verb *verb)

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- complaints ---- */
 
@@ -142,12 +143,40 @@ static int put_choice(struct cli *cli, const struct cli_arg *arg, const char *te
 	return -EINVAL;
 }
 
+/* The daemon's current directory is another: a relative path means ours. */
+static int put_path(struct cli *cli, const struct cli_arg *arg, const char *text)
+{
+	char *here, *path;
+	int len = -1;
+
+	if (text[0] == '/' || !text[0]) {
+		vs_msg_put_str(&cli->msg, arg->attr, text);
+		return 0;
+	}
+	here = getcwd(NULL, 0);
+	if (here)
+		len = asprintf(&path, "%s/%s", strcmp(here, "/") == 0 ? "" : here, text);
+	free(here);
+	if (len < 0) {
+		complain(cli,
+			 "'%s' after '%s': cannot tell the current directory; "
+			 "write a path that begins with /",
+			 text, arg->word);
+		return -EINVAL;
+	}
+	vs_msg_put_str(&cli->msg, arg->attr, path);
+	free(path);
+	return 0;
+}
+
 static int put_value(struct cli *cli, const struct cli_arg *arg, const char *text)
 {
 	switch (arg->type) {
 	case CLI_WORD:
 		vs_msg_put_str(&cli->msg, arg->attr, text);
 		return 0;
+	case CLI_PATH:
+		return put_path(cli, arg, text);
 	case CLI_NUMBER:
 		return put_number(cli, arg, text);
 	case CLI_MAC:
@@ -216,10 +245,21 @@ static const struct cli_arg *find_arg(struct cli *cli, const char *text, const c
 	return NULL;
 }
 
+/** wants_change() - must the command name at least one thing to change? */
+static bool wants_change(enum vs_cmd cmd)
+{
+	const struct vs_policy *policy = vs_policy_find(cmd);
+	unsigned int i;
+
+	for (i = 0; policy && policy->attrs[i].attr; i++) {
+		if (policy->attrs[i].need == VS_CHANGE)
+			return true;
+	}
+	return false;
+}
+
 static int check_complete(struct cli *cli)
 {
-	bool change_wanted = cli->verb->cmd == VS_CMD_SWITCH_SET ||
-			     cli->verb->cmd == VS_CMD_PORT_SET;
 	struct accepted acc = {.distance = WORD_MAX};
 	const struct cli_arg *arg;
 	bool change = false;
@@ -237,7 +277,7 @@ static int check_complete(struct cli *cli)
 		if (arg->need == CLI_MAY)
 			accept_word(&acc, "", arg->word ? arg->word : "", arg->value);
 	}
-	if (change_wanted && !change) {
+	if (!change && wants_change(cli->verb->cmd)) {
 		complain(cli, "%s %s: nothing to change; accepted here: %s", cli->object->word,
 			 cli->verb->word, acc.list);
 		return -EINVAL;
@@ -310,6 +350,22 @@ static const struct cli_verb *find_verb(struct cli *cli, const char *word)
 	return NULL;
 }
 
+/** parse_help() - "help [OBJECT [VERB]]": the same as with help behind them */
+static enum cli_parsed parse_help(struct cli *cli, int argc, char **argv)
+{
+	if (argc > 0) {
+		cli->object = find_object(cli, argv[0]);
+		if (!cli->object)
+			return CLI_WRONG;
+	}
+	if (argc > 1) {
+		cli->verb = find_verb(cli, argv[1]);
+		if (!cli->verb)
+			return CLI_WRONG;
+	}
+	return CLI_WANTS_HELP;
+}
+
 enum cli_parsed cli_parse(struct cli *cli, int argc, char **argv)
 {
 	bool alone;
@@ -323,7 +379,7 @@ enum cli_parsed cli_parse(struct cli *cli, int argc, char **argv)
 		return CLI_WRONG;
 	}
 	if (wants_help(argv[0]))
-		return CLI_WANTS_HELP;
+		return parse_help(cli, argc - 1, argv + 1);
 	cli->object = find_object(cli, argv[0]);
 	if (!cli->object)
 		return CLI_WRONG;

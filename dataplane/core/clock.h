@@ -1,16 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Time for workers and control alike: the time stamp counter, which costs no system call. */
+/*
+ * Time: the time stamp counter, which costs no system call, for workers and control alike; the
+ * system's monotonic clock for control.
+ */
 #ifndef VS_CORE_CLOCK_H
 #define VS_CORE_CLOCK_H
 
 #include <rte_cycles.h>
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 /** vs_clock_seconds() - whole seconds since the machine started, of time stamp @tsc. */
 static inline uint32_t vs_clock_seconds(uint64_t tsc)
 {
 	return (uint32_t)(tsc / rte_get_tsc_hz());
+}
+
+/** vs_clock_ms() - control: milliseconds of the monotonic clock. */
+static inline uint64_t vs_clock_ms(void)
+{
+	struct timespec ts;
+
+	/* Cannot fail: the clock exists and the pointer is good. */
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 /**
@@ -28,18 +43,18 @@ struct vs_pace {
  * @now:	time stamp counter
  * @rate:	events per second, at least 1
  *
- * Return: 1 and the event is counted, or 0.
+ * Return: true and the event is counted, or false.
  */
-static inline int vs_pace_admit(struct vs_pace *pace, uint64_t now, uint32_t rate)
+static inline bool vs_pace_admit(struct vs_pace *pace, uint64_t now, uint32_t rate)
 {
 	uint64_t hz = rte_get_tsc_hz();
 	uint64_t step = hz / rate;
 	uint64_t tat = pace->tat > now ? pace->tat : now;
 
 	if (tat - now + step > hz)
-		return 0;
+		return false;
 	pace->tat = tat + step;
-	return 1;
+	return true;
 }
 
 #endif

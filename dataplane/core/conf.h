@@ -52,12 +52,11 @@ struct vs_port_ops {
 	bool (*fault_pending)(void *dev);
 };
 
-/** Bits of struct vs_port_hot.flags. */
+/** Bits of struct vs_port_hot.flags; none is set for an id that is not in use. */
 enum vs_port_flag {
-	VS_PORT_PRESENT = 1 << 0,  /* the id is in use */
-	VS_PORT_ADMIN_UP = 1 << 1, /* not set down by the user */
-	VS_PORT_UP = 1 << 2,       /* ADMIN_UP, and the other side takes frames */
-	VS_PORT_GUARD = 1 << 3,    /* only source address `mac` may be sent (spoof guard) */
+	VS_PORT_ADMIN_UP = 1 << 0, /* not set down by the user */
+	VS_PORT_UP = 1 << 1,       /* ADMIN_UP, and the other side takes frames */
+	VS_PORT_GUARD = 1 << 2,    /* only source address `mac` may be sent (spoof guard) */
 };
 
 /** What a stage may know of a port: one cache line. */
@@ -74,6 +73,8 @@ struct vs_port_hot {
 	uint8_t pairs; /* queue pairs to poll */
 	struct rte_ether_addr mac;
 } __rte_cache_aligned;
+
+_Static_assert(sizeof(struct vs_port_hot) == RTE_CACHE_LINE_SIZE, "one cache line");
 
 /** The ports of one broadcast domain that are up: who gets the copies of a flood. */
 struct vs_domain {

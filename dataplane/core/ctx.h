@@ -14,7 +14,8 @@
 
 /** Slots of the cache that keeps one new address from being reported with every frame. */
 enum {
-	VS_REPORTED_SLOTS = 256,
+	VS_REPORTED_BITS = 8, /* of a hash, that pick a slot */
+	VS_REPORTED_SLOTS = 1 << VS_REPORTED_BITS,
 };
 
 /** struct vs_port_pace - rate limits of one port */

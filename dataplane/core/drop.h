@@ -30,13 +30,13 @@
 	X(STORM,          "storm",          IN,  "broadcast, multicast and unknown unicast beyond the storm limit (port set NAME storm PPS)") \
 	X(FLOOD_BUDGET,   "flood_budget",   IN,  "flood copies beyond the byte budget of one visit to this port") \
 	X(NO_RECEIVER,    "no_receiver",    IN,  "flooded, but no other port of the switch is up") \
-	X(PORT_DOWN,      "port_down",      OUT, "the destination port is down: not connected, not started by its guest, or set down") \
+	X(PORT_DOWN,      "port_down",      OUT, "the destination port is down (port show NAME says why)") \
 	X(MTU_OUT,        "mtu_out",        OUT, "frame longer than the MTU of the destination port (port set NAME mtu N)") \
-	X(RX_FULL,        "rx_full",        OUT, "the guest has no free receive buffer") \
-	X(RX_SMALL,       "rx_small",       OUT, "the guest's receive buffer is too small for the frame") \
+	X(RX_FULL,        "rx_full",        OUT, "the guest has no free receive buffer: it is too slow, or its ring too short (rx_queue_size=1024)") \
+	X(RX_SMALL,       "rx_small",       OUT, "the guest's receive buffer is too small for the frame: lower the sender's MTU to the receiver's") \
 	X(RX_PIECES,      "rx_pieces",      OUT, "the guest's receive buffers are tiny: too many of them for one frame or burst") \
-	X(RING_BROKEN,    "ring_broken",    OUT, "the guest's receive ring broke the rules and is detached") \
-	X(MEM_LOST,       "mem_lost",       OUT, "guest memory went away while the frame was copied")
+	X(RING_BROKEN,    "ring_broken",    OUT, "the guest's receive ring broke the rules and is detached (port show NAME says which)") \
+	X(MEM_LOST,       "mem_lost",       OUT, "guest memory went away while the frame was copied: its file was truncated, or no hugepage is left")
 /* clang-format on */
 
 /** Reasons; VS_DROP_NONE is "not dropped" and is never counted. */

@@ -10,6 +10,7 @@
 #include <rte_byteorder.h>
 #include <rte_ether.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /** struct vs_cursor - the bytes that have not been looked at yet */
@@ -48,7 +49,7 @@ enum vs_l2_tags {
 };
 
 /** vs_l2_is_tag() - does an EtherType announce a tag (802.1Q C-tag or 802.1ad S-tag)? */
-static inline int vs_l2_is_tag(rte_be16_t type)
+static inline bool vs_l2_is_tag(rte_be16_t type)
 {
 	return type == RTE_BE16(RTE_ETHER_TYPE_VLAN) || type == RTE_BE16(RTE_ETHER_TYPE_QINQ);
 }
@@ -100,7 +101,7 @@ static inline const struct rte_ether_hdr *vs_l2_eth(const struct vs_pkt *pkt)
 }
 
 /** vs_l2_is_reserved() - 01-80-C2-00-00-00 … 0F, link-local (IEEE 802.1Q-2018, 8.6.3). */
-static inline int vs_l2_is_reserved(const struct rte_ether_addr *mac)
+static inline bool vs_l2_is_reserved(const struct rte_ether_addr *mac)
 {
 	const uint8_t *b = mac->addr_bytes;
 

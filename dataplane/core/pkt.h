@@ -27,8 +27,7 @@
  * | vnet               | rx (guest)              | offload ingress only             |
  * | in_port            | rx                      | admit, lookup, drop counting     |
  * | fid                | admit                   | lookup                           |
- * | fate, out_port     | lookup                  | the output lists                 |
- * | drop               | vs_pkt_drop()           | the burst compaction             |
+ * | drop               | rx, vs_pkt_drop()       | every stage: not 0 is skipped    |
  */
 #ifndef VS_CORE_PKT_H
 #define VS_CORE_PKT_H
@@ -46,13 +45,6 @@ struct vs_extent {
 	uint32_t len;
 };
 
-/** What became of a packet in lookup. */
-enum vs_fate {
-	VS_FATE_NONE,    /* not decided yet */
-	VS_FATE_FORWARD, /* to out_port */
-	VS_FATE_FLOOD,   /* a copy to each other port of its fid that is up */
-};
-
 struct vs_pkt {
 	uint8_t *hdr;                /* first byte of the Ethernet header */
 	const struct vs_extent *ext; /* payload beyond the private header */
@@ -60,10 +52,8 @@ struct vs_pkt {
 	uint16_t hdr_len;            /* private bytes at hdr */
 	uint16_t n_ext;
 	uint16_t in_port;
-	uint16_t out_port;
 	uint16_t fid;
-	uint8_t fate; /* enum vs_fate */
-	uint8_t drop; /* enum vs_drop; not NONE: dead, removed at the end of the stage */
+	uint8_t drop; /* enum vs_drop; not NONE: dead and counted, stages skip it */
 	/* private copy, as the guest wrote it (little endian) */
 	struct virtio_net_hdr_mrg_rxbuf vnet;
 };

@@ -99,4 +99,17 @@ static inline uint64_t vs_stats_read(const uint64_t *counter)
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
+/** vs_stats_drops() - drops of one side, over all reasons, in control's copy of the counters. */
+static inline uint64_t vs_stats_drops(const struct vs_port_stats *stats, enum vs_drop_side side)
+{
+	uint64_t sum = 0;
+	int r;
+
+	for (r = VS_DROP_NONE + 1; r < VS_DROP_COUNT; r++) {
+		if (vs_drop_side((enum vs_drop)r) == side)
+			sum += stats->drops[r];
+	}
+	return sum;
+}
+
 #endif

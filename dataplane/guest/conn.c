@@ -63,21 +63,21 @@ static int keep_fds(struct vs_conn *conn, const struct cmsghdr *cmsg)
 {
 	size_t n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 	const unsigned char *data = CMSG_DATA(cmsg);
-	int err = 0;
+	int too_many[VS_REAP_MAX];
+	unsigned int n_too_many = 0;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		int fd;
 
 		memcpy(&fd, data + i * sizeof(fd), sizeof(fd));
-		if (conn->fds.n < VS_VHOST_FDS_MAX) {
+		if (conn->fds.n < VS_VHOST_FDS_MAX)
 			conn->fds.fd[conn->fds.n++] = fd;
-		} else {
-			(void)close(fd);
-			err = -EPROTO;
-		}
+		else if (n_too_many < VS_REAP_MAX)
+			too_many[n_too_many++] = fd;
 	}
-	return err;
+	vs_reap_close(conn->fds.reap, too_many, n_too_many);
+	return n_too_many ? -EPROTO : 0;
 }
 
 /*
@@ -86,9 +86,10 @@ static int keep_fds(struct vs_conn *conn, const struct cmsghdr *cmsg)
  */
 static ssize_t receive(struct vs_conn *conn, void *buf, size_t len)
 {
+	/* Room for all there can be: what does not fit is closed by the kernel, here and now. */
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(VS_VHOST_FDS_MAX * sizeof(int))];
+		char bytes[CMSG_SPACE(VS_REAP_MAX * sizeof(int))];
 	} control;
 	struct iovec iov = {.iov_base = buf, .iov_len = len};
 	struct msghdr mh = {
@@ -143,6 +144,8 @@ static enum step dispatch(struct vs_conn *conn)
 	conn->have = 0;
 	conn->spent += cost;
 
+	if (vs_reap_in_debt(conn->fds.reap))
+		return end(conn, VS_CONN_VIOLATION, "a descriptor that cannot be closed at once");
 	if (result == VS_VHOST_CLOSE)
 		return end(conn, VS_CONN_REFUSED, NULL);
 	if (result == VS_VHOST_REPLY) {
@@ -318,8 +321,13 @@ void vs_conn_free(struct vs_conn *conn)
 		event_free(conn->resume);
 	vs_vhost_fds_close(&conn->fds);
 	if (conn->fd >= 0)
-		(void)close(conn->fd);
+		vs_reap_socket(conn->fds.reap, conn->fd);
 	free(conn);
+}
+
+void vs_conn_set_reap(struct vs_conn *conn, struct vs_reap *reap)
+{
+	conn->fds.reap = reap;
 }
 
 int vs_conn_fd(const struct vs_conn *conn)

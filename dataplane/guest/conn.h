@@ -15,8 +15,8 @@
  * A read never asks for more than the rest of the current header or payload, so descriptors,
  * which the kernel ties to the bytes they were sent with, always belong to the message that is
  * being read. They are put in its struct vs_vhost_fds right after recvmsg(); ending the
- * connection closes what is in there. More than 8 for one message, or control data that the
- * kernel had to cut off (it then closes the rest itself), is a violation.
+ * connection closes what is in there. More than 8 for one message is a violation; so is one whose
+ * closing waits for somebody (core/reap.h).
  *
  * Fairness: one callback of the event loop handles at most VS_CONN_COST_PER_EVENT cost, where a
  * message costs 1 and a grace period VS_CONN_COST_GRACE, then the loop serves others. While a
@@ -67,6 +67,9 @@ struct vs_conn_ops {
  */
 int vs_conn_new(struct event_base *base, int fd, const struct vs_conn_ops *ops, void *ctx,
 		struct vs_conn **ret_conn);
+
+/** vs_conn_set_reap() - whose the descriptors that come over @conn are; outlives it. */
+void vs_conn_set_reap(struct vs_conn *conn, struct vs_reap *reap);
 
 /** vs_conn_free() - close the socket and every descriptor of a half-read message. */
 void vs_conn_free(struct vs_conn *conn);

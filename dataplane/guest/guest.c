@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/guest/guest_obj.h"
 
+#include "dataplane/core/clock.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
 	/* After SET_FEATURES a VMM that shares memory sends its table within milliseconds. */
@@ -25,15 +26,6 @@ static const char not_shared[] =
 	"share=on -numa node,memdev=mem (libvirt: memoryBacking, access shared)";
 
 static_assert(sizeof(not_shared) <= sizeof(((struct vs_guest_info *)NULL)->problem), "cut off");
-
-uint64_t vs_guest_now_ms(void)
-{
-	struct timespec ts;
-
-	/* Cannot fail: the clock exists and the pointer is good. */
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 const char *vs_guest_state_name(enum vs_guest_state state)
 {
@@ -60,7 +52,7 @@ static bool memory_is_missing(const struct vs_guest *guest)
 		return guest->unshared >= UNSHARED_PROBES;
 	if (dev->empty_table)
 		return true;
-	return dev->has_features && vs_guest_now_ms() - dev->features_ms >= TABLE_WAIT_MS;
+	return dev->has_features && vs_clock_ms() - dev->features_ms >= TABLE_WAIT_MS;
 }
 
 static enum vs_guest_state state_of(const struct vs_guest *guest)
@@ -92,14 +84,13 @@ void vs_guest_settle(struct vs_guest *guest)
 		.state = state_of(guest),
 		.pairs = vs_guest_pairs(guest),
 		.faults = guest->dev.faults,
-		.up = vs_guest_is_up(guest),
 	};
 
 	if (now.state == guest->told.state && now.pairs == guest->told.pairs &&
-	    now.faults == guest->told.faults && now.up == guest->told.up)
+	    now.faults == guest->told.faults)
 		return;
 	if (now.state != guest->told.state)
-		vs_log_limited(&guest->dev.limit, VS_LOG_INFO, "%s: %s", guest->path,
+		vs_log_limited(&guest->dev.limit, VS_LOG_INFO, "port %s: %s", guest->name,
 			       vs_guest_state_name(now.state));
 	guest->told = now;
 	if (guest->changed)
@@ -113,7 +104,7 @@ void vs_guest_check(struct vs_guest *guest)
 		return;
 	}
 	if (guest->conn && vs_vhost_check(&guest->dev)) {
-		vs_guest_link_drop(guest, NULL);
+		vs_guest_link_drop(guest);
 		return;
 	}
 	vs_guest_settle(guest);
@@ -122,12 +113,14 @@ void vs_guest_check(struct vs_guest *guest)
 static void waiting_for(const struct vs_guest *guest, char *text, size_t size)
 {
 	if (guest->mode == VS_GUEST_SERVER) {
-		(void)snprintf(text, size, "no VMM has connected to the socket");
+		(void)snprintf(text, size,
+			       "no VMM has connected to the socket "
+			       "('port show NAME --qemu' prints how)");
 	} else if (!guest->connect_error || guest->connect_error == ENOENT ||
 		   guest->connect_error == ECONNREFUSED) {
 		(void)snprintf(text, size,
-			       "nobody listens on the socket: start QEMU with -chardev "
-			       "socket,id=ID,path=PATH,server=on");
+			       "nobody listens on the socket: start QEMU with server=on "
+			       "('port show NAME --qemu' prints how)");
 	} else {
 		(void)snprintf(text, size, "cannot connect to the socket: %s",
 			       strerror(guest->connect_error));
@@ -148,6 +141,8 @@ static void describe(const struct vs_guest *guest, enum vs_guest_state state, ch
 		(void)snprintf(text, size, "%s", guest->dev.problem);
 	else if (state == VS_GUEST_CONNECTED && guest->closed_for[0])
 		(void)snprintf(text, size, "last connection closed: %s", guest->closed_for);
+	else if (state == VS_GUEST_CONNECTED)
+		(void)snprintf(text, size, "the guest has not started its network driver");
 }
 
 void vs_guest_info(const struct vs_guest *guest, struct vs_guest_info *ret_info)
@@ -194,7 +189,8 @@ int vs_guest_new(const struct vs_guest_env *env, const struct vs_guest_config *c
 	guest->changed = config->changed;
 	guest->ctx = config->ctx;
 	(void)snprintf(guest->path, sizeof(guest->path), "%s", config->path);
-	vs_vhost_init(&guest->dev, env->rcu, guest->path, config->port);
+	(void)snprintf(guest->name, sizeof(guest->name), "%s", config->name);
+	vs_vhost_init(&guest->dev, env->rcu, guest->name, config->port);
 	guest->told.state = state_of(guest);
 
 	err = vs_guest_link_open(guest);

@@ -45,6 +45,7 @@ struct vs_guest_env {
 
 /**
  * struct vs_guest_config - how to make one
+ * @name:	of the port, for log lines
  * @path:	socket, shorter than sizeof(sockaddr_un.sun_path)
  * @mode:	who listens
  * @port:	port id, written into the packets
@@ -53,6 +54,7 @@ struct vs_guest_env {
  * @ctx:	given to @changed
  */
 struct vs_guest_config {
+	const char *name;
 	const char *path;
 	enum vs_guest_mode mode;
 	uint16_t port;
@@ -97,7 +99,8 @@ int vs_sigbus_install(void);
  * it) is replaced, anything else in its place is an error and is left alone.
  *
  * Return: 0 and the guest in *@ret_guest (owned by the caller), or -errno: -EADDRINUSE somebody
- * listens there, -ENAMETOOLONG, -ENOTSOCK something else is there, or what bind() said.
+ * listens there, -ENOTSOCK something else is there, -ENAMETOOLONG or -EINVAL the path, -ENOMEM, or
+ * what bind() said.
  */
 int vs_guest_new(const struct vs_guest_env *env, const struct vs_guest_config *config,
 		 struct vs_guest **ret_guest);

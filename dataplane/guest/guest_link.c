@@ -15,8 +15,13 @@
  * in and closed at once, which it sees as a refusal, unless the first one is dead and only its
  * end of stream was not read yet: then the new one takes its place. One VMM is accepted per
  * event, so knocking without end delays nobody.
+ *
+ * A VMM whose descriptors cannot be closed at once (core/reap.h) is left, and in either mode
+ * nobody is served before they are, nor in the next 5 s.
  */
 #include "dataplane/guest/guest_obj.h"
+
+#include "dataplane/core/clock.h"
 
 #include <event2/event.h>
 
@@ -39,8 +44,8 @@ static void add_timer(struct vs_guest *guest, struct event *ev, uint32_t ms)
 	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
 
 	if (event_add(ev, &tv))
-		vs_log_limited(&guest->dev.limit, VS_LOG_ERROR, "%s: cannot set a timer",
-			       guest->path);
+		vs_log_limited(&guest->dev.limit, VS_LOG_ERROR, "port %s: cannot set a timer",
+			       guest->name);
 }
 
 static enum vs_vhost_result on_message(void *ctx, const struct vs_vhost_msg *msg,
@@ -91,19 +96,22 @@ static void on_ended(void *ctx, enum vs_conn_end end, const char *why)
 	if (guest->violated) {
 		(void)snprintf(guest->closed_for, sizeof(guest->closed_for), "%s",
 			       why ? why : guest->dev.problem);
-		vs_log_limited(&guest->dev.limit, VS_LOG_WARNING, "%s: connection closed: %s",
-			       guest->path, guest->closed_for);
+		vs_log_limited(&guest->dev.limit, VS_LOG_WARNING, "port %s: connection closed: %s",
+			       guest->name, guest->closed_for);
 		if (end == VS_CONN_VIOLATION)
 			guest->dev.refused++;
-		if (vs_guest_now_ms() - guest->up_ms >= GOOD_AFTER_MS)
+		if (vs_clock_ms() - guest->up_ms >= GOOD_AFTER_MS)
 			guest->backoff_ms = BACKOFF_MIN_MS;
 		wait_ms = guest->backoff_ms;
 		guest->backoff_ms = guest->backoff_ms * 2 < BACKOFF_MAX_MS ? guest->backoff_ms * 2
 									   : BACKOFF_MAX_MS;
 	} else {
-		vs_log_limited(&guest->dev.limit, VS_LOG_INFO, "%s: VMM disconnected", guest->path);
+		vs_log_limited(&guest->dev.limit, VS_LOG_INFO, "port %s: VMM disconnected",
+			       guest->name);
 	}
 	detach(guest);
+	if (vs_reap_in_debt(guest->reap))
+		wait_ms = BACKOFF_MAX_MS;
 	if (guest->mode == VS_GUEST_CLIENT)
 		add_timer(guest, guest->timer, wait_ms);
 	vs_guest_settle(guest);
@@ -114,9 +122,9 @@ static const struct vs_conn_ops conn_ops = {
 	.ended = on_ended,
 };
 
-void vs_guest_link_drop(struct vs_guest *guest, const char *why)
+void vs_guest_link_drop(struct vs_guest *guest)
 {
-	on_ended(guest, VS_CONN_REFUSED, why);
+	on_ended(guest, VS_CONN_REFUSED, NULL);
 }
 
 /* Serve the VMM at @fd, which is ours to close when this fails. */
@@ -125,25 +133,26 @@ static int attach(struct vs_guest *guest, int fd)
 	int err = vs_conn_new(guest->env.base, fd, &conn_ops, guest, &guest->conn);
 
 	if (err) {
-		vs_log_limited(&guest->dev.limit, VS_LOG_ERROR, "%s: cannot serve the VMM: %s",
-			       guest->path, strerror(-err));
+		vs_log_limited(&guest->dev.limit, VS_LOG_ERROR, "port %s: cannot serve the VMM: %s",
+			       guest->name, strerror(-err));
 		return err;
 	}
+	vs_conn_set_reap(guest->conn, guest->reap);
 	guest->vmm_pid = vs_sock_peer_pid(fd);
-	guest->up_ms = vs_guest_now_ms();
+	guest->up_ms = vs_clock_ms();
 	guest->connects++;
 	guest->violated = false;
 	guest->connect_error = 0;
 	add_timer(guest, guest->probe, PROBE_MS);
-	vs_log_limited(&guest->dev.limit, VS_LOG_INFO, "%s: VMM connected (pid %d)", guest->path,
-		       (int)guest->vmm_pid);
+	vs_log_limited(&guest->dev.limit, VS_LOG_INFO, "port %s: VMM connected (pid %d)",
+		       guest->name, (int)guest->vmm_pid);
 	vs_guest_settle(guest);
 	return 0;
 }
 
 static void dial(struct vs_guest *guest)
 {
-	int fd = vs_sock_connect(guest->path);
+	int fd = vs_reap_in_debt(guest->reap) ? -EBUSY : vs_sock_connect(guest->path);
 
 	if (fd < 0) {
 		guest->connect_error = -fd;
@@ -173,13 +182,18 @@ static void on_knock(evutil_socket_t listener, short what, void *arg)
 	int fd;
 
 	(void)what;
+	if (vs_reap_in_debt(guest->reap)) {
+		(void)event_del(guest->listen_event);
+		add_timer(guest, guest->timer, BACKOFF_MAX_MS);
+		return;
+	}
 	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 			return;
 		/* No descriptor left, say: the knock stays pending, so do not spin on it. */
-		vs_log_limited(&guest->dev.limit, VS_LOG_ERROR, "%s: cannot accept: %s",
-			       guest->path, strerror(errno));
+		vs_log_limited(&guest->dev.limit, VS_LOG_ERROR, "port %s: cannot accept: %s",
+			       guest->name, strerror(errno));
 		(void)event_del(guest->listen_event);
 		add_timer(guest, guest->timer, RETRY_MS);
 		return;
@@ -189,13 +203,13 @@ static void on_knock(evutil_socket_t listener, short what, void *arg)
 	if (guest->conn) {
 		guest->refused_conns++;
 		vs_log_limited(&guest->dev.limit, VS_LOG_WARNING,
-			       "%s: second VMM refused while the first one is connected",
-			       guest->path);
-		(void)close(fd);
+			       "port %s: second VMM refused while the first one is connected",
+			       guest->name);
+		vs_reap_socket(guest->reap, fd);
 		return;
 	}
 	if (attach(guest, fd))
-		(void)close(fd);
+		vs_reap_socket(guest->reap, fd);
 }
 
 static void on_probe(evutil_socket_t unused, short what, void *arg)
@@ -220,7 +234,8 @@ int vs_guest_link_open(struct vs_guest *guest)
 	guest->listener.fd = -1;
 	guest->timer = event_new(base, -1, 0, on_timer, guest);
 	guest->probe = event_new(base, -1, 0, on_probe, guest);
-	if (!guest->timer || !guest->probe)
+	guest->reap = vs_reap_new();
+	if (!guest->timer || !guest->probe || !guest->reap)
 		goto err_close;
 
 	if (guest->mode == VS_GUEST_CLIENT) {
@@ -254,4 +269,5 @@ void vs_guest_link_close(struct vs_guest *guest)
 	if (guest->probe)
 		event_free(guest->probe);
 	vs_sock_close(guest->path, &guest->listener);
+	vs_reap_put(guest->reap);
 }

@@ -21,7 +21,6 @@ struct vs_guest_told {
 	enum vs_guest_state state;
 	uint32_t pairs;
 	uint64_t faults;
-	bool up;
 };
 
 /**
@@ -31,6 +30,7 @@ struct vs_guest_told {
  * @listener:	server mode: the listening socket
  * @listen_event: server mode: a VMM knocks
  * @timer:	client mode: next attempt; server mode: listen again
+ * @reap:	account of the descriptors that VMMs sent; while in debt, no VMM is served
  * @probe:	periodic look for memory that is not shared, while connected
  * @backoff_ms: wait after the next violation
  * @up_ms:	when the connection was made
@@ -48,6 +48,7 @@ struct vs_guest {
 	void (*changed)(void *ctx);
 	void *ctx;
 	enum vs_guest_mode mode;
+	char name[VS_NAME_MAX];
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 
 	struct vs_conn *conn;
@@ -55,6 +56,7 @@ struct vs_guest {
 	struct event *listen_event;
 	struct event *timer;
 	struct event *probe;
+	struct vs_reap *reap;
 	uint32_t backoff_ms;
 	uint64_t up_ms;
 	pid_t vmm_pid;
@@ -69,10 +71,7 @@ struct vs_guest {
 	struct vs_guest_told told;
 };
 
-/** vs_guest_now_ms() - monotonic clock. */
-uint64_t vs_guest_now_ms(void);
-
-/** vs_guest_settle() - call `changed` if state, pairs, up or faults are not what was told. */
+/** vs_guest_settle() - call `changed` if state, pairs or faults are not what was told. */
 void vs_guest_settle(struct vs_guest *guest);
 
 /**
@@ -84,7 +83,7 @@ int vs_guest_link_open(struct vs_guest *guest);
 /** vs_guest_link_close() - drop the connection, close and remove the socket, free the events. */
 void vs_guest_link_close(struct vs_guest *guest);
 
-/** vs_guest_link_drop() - end the connection for a violation of the VMM, with back-off. */
-void vs_guest_link_drop(struct vs_guest *guest, const char *why);
+/** vs_guest_link_drop() - end the connection for what dev.problem says, with back-off. */
+void vs_guest_link_drop(struct vs_guest *guest);
 
 #endif

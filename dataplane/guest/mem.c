@@ -4,6 +4,7 @@
 #include "dataplane/guest/sigbus.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -67,29 +68,24 @@ static uint64_t file_page(int fd)
 }
 
 /*
- * Does somebody else have to answer when a page of this file is first touched? The other end of
- * a FUSE or network file system could keep a worker waiting as long as it likes.
+ * Is it a file in memory: a memfd, or one on tmpfs or hugetlbfs? Nothing else is good enough. The
+ * first touch of a page of a FUSE or network file waits for its server, that of a file on a disk
+ * for the disk, and it is a worker that would wait. Only files in memory have seals, and asking
+ * for them asks nobody but the kernel, while fstat() of a FUSE file may wait for ever.
+ *
+ * Return: NULL, or what is wrong.
  */
-static bool file_is_remote(int fd)
+static const char *check_file(int fd)
 {
-	struct statfs fs;
+	struct statx stx;
 
-	if (fstatfs(fd, &fs))
-		return true;
-	switch ((uint32_t)fs.f_type) {
-	case FUSE_SUPER_MAGIC:
-	case NFS_SUPER_MAGIC:
-	case SMB_SUPER_MAGIC:
-	case SMB2_SUPER_MAGIC:
-	case CIFS_SUPER_MAGIC:
-	case CEPH_SUPER_MAGIC:
-	case AFS_SUPER_MAGIC:
-	case CODA_SUPER_MAGIC:
-	case V9FS_MAGIC:
-		return true;
-	default:
-		return false;
-	}
+	if (fcntl(fd, F_GET_SEALS) >= 0)
+		return NULL;
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx))
+		return "a memory descriptor that cannot be examined";
+	if (!S_ISREG(stx.stx_mode))
+		return "a memory descriptor that is not a file";
+	return "a memory file that is no memfd, nor on tmpfs or hugetlbfs";
 }
 
 static int map_region(const struct vs_mem_spec *spec, int fd, struct vs_mem_region *r,
@@ -99,17 +95,16 @@ static int map_region(const struct vs_mem_spec *spec, int fd, struct vs_mem_regi
 	uint64_t skip;
 	struct stat st;
 
-	if (fstat(fd, &st)) {
+	if (fcntl(fd, F_GETFD) < 0) {
 		*ret_why = "a memory descriptor that cannot be examined";
 		return -errno;
 	}
-	if (!S_ISREG(st.st_mode)) {
-		*ret_why = "a memory descriptor that is not a file";
+	*ret_why = check_file(fd);
+	if (*ret_why)
 		return -EINVAL;
-	}
-	if (file_is_remote(fd)) {
-		*ret_why = "a memory file on a FUSE or network file system";
-		return -EINVAL;
+	if (fstat(fd, &st)) {
+		*ret_why = "a memory descriptor that cannot be examined";
+		return -errno;
 	}
 	if (st.st_size < 0 || spec->offset + spec->size > (uint64_t)st.st_size) {
 		*ret_why = "a memory region larger than its file";

@@ -104,7 +104,7 @@ struct vs_mem_spec {
  * @ret_mem:	the table; free it with vs_mem_unmap()
  * @ret_why:	on failure: what is wrong, a static string
  *
- * Each region must be of a regular file (plain file, memfd, hugetlbfs), lie within the file as
+ * Each region must be of a file in memory (memfd, tmpfs, hugetlbfs), lie within the file as
  * it is now, and overlap no other region, neither in guest-physical addresses nor in the VMM's.
  * All regions are known to the SIGBUS handler before this returns.
  *

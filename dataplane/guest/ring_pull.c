@@ -17,7 +17,6 @@
 
 /* Where the bytes of one chain go: virtio-net header, private header, extents. */
 struct intake {
-	struct vs_burst *burst;
 	struct vs_pkt *pkt;
 	struct vs_extent *ext;
 	uint32_t vnet_have;
@@ -118,7 +117,6 @@ static enum vs_ring_fault take_frame(struct vs_ring *ring, struct vs_burst *burs
 {
 	struct vs_pkt *pkt = &burst->pkt[burst->n];
 	struct intake in = {
-		.burst = burst,
 		.pkt = pkt,
 		.ext = &burst->ext[burst->n_ext],
 		.vnet_want = ring->hdr_len,

@@ -77,6 +77,25 @@ static int remove_stale(const char *path)
 	return unlink(path) && errno != ENOENT ? -errno : 0;
 }
 
+/*
+ * Bind, so that the file has SOCKET_MODE from its first moment on, whatever the umask. Not by
+ * chmod(): whoever may write in the folder could put a link to another file in its place before.
+ * The umask is the process's, but no other thread makes files.
+ */
+static int bind_socket(int fd, const struct sockaddr_un *addr)
+{
+	mode_t before;
+	int err = 0;
+
+	if (fchmod(fd, SOCKET_MODE))
+		return -errno;
+	before = umask(0);
+	if (bind(fd, (const struct sockaddr *)addr, sizeof(*addr)))
+		err = -errno;
+	(void)umask(before);
+	return err;
+}
+
 int vs_sock_listen(const char *path, struct vs_sock *ret_sock)
 {
 	struct sockaddr_un addr;
@@ -94,13 +113,10 @@ int vs_sock_listen(const char *path, struct vs_sock *ret_sock)
 	if (fd < 0)
 		return fd;
 
-	/* On the socket before bind(): the file is never more open than this, whatever the umask. */
-	if (fchmod(fd, SOCKET_MODE) || bind(fd, (const struct sockaddr *)&addr, sizeof(addr))) {
-		err = -errno;
+	err = bind_socket(fd, &addr);
+	if (err)
 		goto err_close;
-	}
-	/* The umask may have taken the group's bits away. */
-	if (chmod(path, SOCKET_MODE) || lstat(path, &st) || listen(fd, BACKLOG)) {
+	if (lstat(path, &st) || listen(fd, BACKLOG)) {
 		err = -errno;
 		goto err_unlink;
 	}

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/guest/vhost.h"
 
+#include "dataplane/core/clock.h"
+
+#include <rte_bitops.h>
+
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#define BIT(n) (UINT64_C(1) << (n))
+const uint64_t vs_vhost_features =
+	RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) |
+	RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC) | RTE_BIT64(VIRTIO_RING_F_EVENT_IDX) |
+	RTE_BIT64(VIRTIO_NET_F_MQ) | RTE_BIT64(VS_VHOST_F_PROTOCOL_FEATURES);
 
-const uint64_t vs_vhost_features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MRG_RXBUF) |
-				   BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) |
-				   BIT(VIRTIO_NET_F_MQ) | BIT(VS_VHOST_F_PROTOCOL_FEATURES);
-
-const uint64_t vs_vhost_protocol = BIT(VS_VHOST_PROTOCOL_F_MQ) | BIT(VS_VHOST_PROTOCOL_F_REPLY_ACK);
+const uint64_t vs_vhost_protocol = RTE_BIT64(VS_VHOST_PROTOCOL_F_MQ) |
+				   RTE_BIT64(VS_VHOST_PROTOCOL_F_REPLY_ACK);
 
 /** How a message is answered. */
 enum answer {
@@ -47,18 +50,15 @@ static const char *const names[VS_VHOST_REQUEST_COUNT] = {
 #undef X
 };
 
-const char *vs_vhost_request_name(uint32_t request)
+void vs_vhost_fd_close(int fd)
 {
-	return request < VS_VHOST_REQUEST_COUNT ? names[request] : NULL;
+	if (fd >= 0)
+		(void)close(fd);
 }
 
 void vs_vhost_fds_close(struct vs_vhost_fds *fds)
 {
-	uint32_t i;
-
-	for (i = 0; i < fds->n; i++)
-		if (fds->fd[i] >= 0)
-			(void)close(fds->fd[i]);
+	vs_reap_close(fds->reap, fds->fd, fds->n);
 	fds->n = 0;
 }
 
@@ -81,15 +81,6 @@ static int get_features(struct vs_vhost *dev, const struct vs_vhost_msg *msg,
 	return 0;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	/* Cannot fail: the clock exists and the pointer is good. */
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 static int set_features(struct vs_vhost *dev, const struct vs_vhost_msg *msg,
 			struct vs_vhost_fds *fds, struct vs_vhost_msg *reply)
 {
@@ -102,7 +93,7 @@ static int set_features(struct vs_vhost *dev, const struct vs_vhost_msg *msg,
 		if (vs_vring_runs(&dev->vring[i]) && features != dev->features)
 			return vs_vhost_refuse(dev, "other feature bits while a ring runs");
 	dev->features = features;
-	dev->features_ms = now_ms();
+	dev->features_ms = vs_clock_ms();
 	dev->has_features = true;
 	return 0;
 }
@@ -184,7 +175,7 @@ static int apply(struct vs_vhost *dev, const struct rule *rule, const struct vs_
 /* Count and tell; puts the name of the message in front of dev->problem. */
 static void note_refusal(struct vs_vhost *dev, uint32_t request)
 {
-	const char *name = vs_vhost_request_name(request);
+	const char *name = request < VS_VHOST_REQUEST_COUNT ? names[request] : NULL;
 	char why[sizeof(dev->problem)];
 	char number[24];
 
@@ -193,7 +184,7 @@ static void note_refusal(struct vs_vhost *dev, uint32_t request)
 	(void)snprintf(dev->problem, sizeof(dev->problem), "%s refused: %.80s",
 		       name ? name : number, why);
 	dev->refused++;
-	vs_log_limited(&dev->limit, VS_LOG_WARNING, "%s: %s", dev->name, dev->problem);
+	vs_log_limited(&dev->limit, VS_LOG_WARNING, "port %s: %s", dev->name, dev->problem);
 }
 
 enum vs_vhost_result vs_vhost_handle(struct vs_vhost *dev, const struct vs_vhost_msg *msg,
@@ -219,7 +210,7 @@ enum vs_vhost_result vs_vhost_handle(struct vs_vhost *dev, const struct vs_vhost
 		vs_vhost_rings_start(dev);
 
 	acked = (msg->flags & VS_VHOST_NEED_REPLY) &&
-		(dev->protocol & BIT(VS_VHOST_PROTOCOL_F_REPLY_ACK));
+		(dev->protocol & RTE_BIT64(VS_VHOST_PROTOCOL_F_REPLY_ACK));
 	if (rule->answer == ANSWER_OWN) {
 		result = err ? VS_VHOST_CLOSE : VS_VHOST_REPLY;
 	} else if (acked) {
@@ -259,12 +250,6 @@ void vs_vhost_init(struct vs_vhost *dev, const struct vs_rcu *rcu, const char *n
 	}
 }
 
-static void close_fd(int fd)
-{
-	if (fd >= 0)
-		(void)close(fd);
-}
-
 void vs_vhost_reset(struct vs_vhost *dev)
 {
 	uint32_t i;
@@ -273,9 +258,9 @@ void vs_vhost_reset(struct vs_vhost *dev)
 	for (i = 0; i < VS_GUEST_RINGS_MAX; i++) {
 		struct vs_vring *vr = &dev->vring[i];
 
-		close_fd(vr->ring.call_fd);
-		close_fd(vr->kick_fd);
-		close_fd(vr->err_fd);
+		vs_vhost_fd_close(vr->ring.call_fd);
+		vs_vhost_fd_close(vr->kick_fd);
+		vs_vhost_fd_close(vr->err_fd);
 		vring_clear(vr);
 	}
 	if (dev->mem)

@@ -52,6 +52,7 @@
 
 #include "dataplane/core/log.h"
 #include "dataplane/core/rcu.h"
+#include "dataplane/core/reap.h"
 #include "dataplane/guest/guest.h"
 #include "dataplane/guest/mem.h"
 #include "dataplane/guest/ring.h"
@@ -60,10 +61,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Descriptors that came with a message; -1: taken. */
+/** Descriptors that came with a message; -1: taken. @reap: whose they are, or NULL. */
 struct vs_vhost_fds {
 	int fd[VS_VHOST_FDS_MAX];
 	uint32_t n;
+	struct vs_reap *reap;
 };
 
 /** What is to be done after a message. */
@@ -114,8 +116,9 @@ struct vs_vring {
 
 /**
  * struct vs_vhost - the device
- * @rx_pairs, @tx_pairs: worker: pairs whose transmit (receive) ring of the guest runs, as bits
- * @broken:	worker: a ring was detached
+ * @rx_pairs:	pairs whose transmit ring of the guest runs, as bits
+ * @tx_pairs:	the same for its receive ring; read by workers
+ * @broken:	a ring was detached; read by workers
  * @fault_pending: a worker found a fault that it has not yet told control about
  * @name:	for log lines; belongs to the caller of vs_vhost_init()
  * @mem:	table in force, or NULL
@@ -178,9 +181,6 @@ void vs_vhost_reset(struct vs_vhost *dev);
 enum vs_vhost_result vs_vhost_handle(struct vs_vhost *dev, const struct vs_vhost_msg *msg,
 				     struct vs_vhost_fds *fds, struct vs_vhost_msg *reply);
 
-/** vs_vhost_request_name() - "SET_MEM_TABLE" ..., or NULL for a number without a name. */
-const char *vs_vhost_request_name(uint32_t request);
-
 /** vs_vhost_fds_close() - close what was not taken. */
 void vs_vhost_fds_close(struct vs_vhost_fds *fds);
 
@@ -196,7 +196,7 @@ int vs_vhost_check(struct vs_vhost *dev);
  *
  * A VMM whose guest memory is a private mapping of the file it sends writes to pages of its own,
  * and the file stays empty. A ring that was kicked and holds nothing but zeros says so; the
- * caller should ask twice, a second apart, before it believes it.
+ * caller should ask several times over a second or so before it believes it.
  *
  * Return: false when a kicked ring shows nothing but zeros; sets @dev->proven otherwise, once
  * something was seen.
@@ -210,6 +210,9 @@ bool vs_vhost_probe(struct vs_vhost *dev);
  * Return: always -EINVAL.
  */
 int vs_vhost_refuse(struct vs_vhost *dev, const char *why);
+
+/** vs_vhost_fd_close() - close a descriptor; -1 is none. */
+void vs_vhost_fd_close(int fd);
 
 /** vs_vhost_rings_stop() - stop those of @mask (bit per ring) that run; one grace period. */
 void vs_vhost_rings_stop(struct vs_vhost *dev, uint32_t mask);

@@ -6,6 +6,8 @@
 
 #include "dataplane/guest/notify.h"
 
+#include <rte_bitops.h>
+
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
@@ -13,8 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#define BIT(n) (UINT64_C(1) << (n))
 
 void vs_vhost_grace(struct vs_vhost *dev)
 {
@@ -50,7 +50,7 @@ static bool ring_is_wanted(const struct vs_vhost *dev, const struct vs_vring *vr
 	if (__atomic_load_n(&dev->mem->lost, __ATOMIC_RELAXED))
 		return false;
 	if (vr->enable == VS_VRING_UNTOLD)
-		return !(dev->features & BIT(VS_VHOST_F_PROTOCOL_FEATURES));
+		return !(dev->features & RTE_BIT64(VS_VHOST_F_PROTOCOL_FEATURES));
 	return vr->enable == VS_VRING_ENABLED;
 }
 
@@ -78,13 +78,14 @@ static void ring_start(struct vs_vhost *dev, struct vs_vring *vr)
 	ring->mem = dev->mem;
 	ring->size = (uint16_t)vr->num;
 	ring->flags = 0;
-	if (f & BIT(VIRTIO_NET_F_MRG_RXBUF))
+	if (f & RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF))
 		ring->flags |= VS_RING_MERGEABLE;
-	if (f & BIT(VIRTIO_RING_F_EVENT_IDX))
+	if (f & RTE_BIT64(VIRTIO_RING_F_EVENT_IDX))
 		ring->flags |= VS_RING_EVENT_IDX;
-	if (f & BIT(VIRTIO_RING_F_INDIRECT_DESC))
+	if (f & RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC))
 		ring->flags |= VS_RING_INDIRECT;
-	ring->hdr_len = f & (BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_F_VERSION_1)) ? 12 : 10;
+	ring->hdr_len =
+		f & (RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) | RTE_BIT64(VIRTIO_F_VERSION_1)) ? 12 : 10;
 	__atomic_store_n(&vr->reported, 0, __ATOMIC_RELAXED);
 	vs_ring_start(ring, vr->base);
 }
@@ -160,10 +161,10 @@ static void note_fault(struct vs_vhost *dev, struct vs_vring *vr, enum vs_ring_f
 	(void)snprintf(dev->problem, sizeof(dev->problem), "ring %u (%s pair %u): %.80s", index,
 		       index & 1 ? "transmit, queue" : "receive, queue", index / 2,
 		       vs_ring_fault_text(fault));
-	vs_log_limited(&dev->limit, VS_LOG_WARNING, "%s: %s", dev->name, dev->problem);
+	vs_log_limited(&dev->limit, VS_LOG_WARNING, "port %s: %s", dev->name, dev->problem);
 	err = vr->err_fd >= 0 ? vs_notify(vr->err_fd) : 0;
 	if (err)
-		vs_log_limited(&dev->limit, VS_LOG_WARNING, "%s: cannot tell the VMM: %s",
+		vs_log_limited(&dev->limit, VS_LOG_WARNING, "port %s: cannot tell the VMM: %s",
 			       dev->name, strerror(-err));
 }
 
@@ -177,7 +178,7 @@ int vs_vhost_check(struct vs_vhost *dev)
 		dev->last_fault = vs_ring_fault_name(VS_RING_MEMORY_LOST);
 		(void)snprintf(dev->problem, sizeof(dev->problem),
 			       "guest memory went away: file truncated, or no huge page left");
-		vs_log_limited(&dev->limit, VS_LOG_WARNING, "%s: %s", dev->name, dev->problem);
+		vs_log_limited(&dev->limit, VS_LOG_WARNING, "port %s: %s", dev->name, dev->problem);
 		return -EFAULT;
 	}
 	for (i = 0; i < VS_GUEST_RINGS_MAX; i++) {

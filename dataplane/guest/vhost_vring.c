@@ -16,12 +16,6 @@ enum {
 	RING_SIZE_MAX = 32768,
 };
 
-static void close_fd(int fd)
-{
-	if (fd >= 0)
-		(void)close(fd);
-}
-
 /* Return: the ring that @index names in its full width, or NULL after vs_vhost_refuse(). */
 static struct vs_vring *ring_of(struct vs_vhost *dev, uint64_t index)
 {
@@ -99,8 +93,8 @@ int vs_vhost_get_vring_base(struct vs_vhost *dev, const struct vs_vhost_msg *msg
 	if (!vr)
 		return -EINVAL;
 	vs_vhost_rings_stop(dev, mask_of(dev, vr));
-	close_fd(vr->ring.call_fd);
-	close_fd(vr->kick_fd);
+	vs_vhost_fd_close(vr->ring.call_fd);
+	vs_vhost_fd_close(vr->kick_fd);
 	vr->ring.call_fd = -1;
 	vr->kick_fd = -1;
 	vr->have &= (uint8_t)~VS_VRING_HAVE_KICK;
@@ -146,12 +140,12 @@ static void set_call(struct vs_vhost *dev, struct vs_vring *vr, int fd)
 	int err;
 
 	if (!vs_vring_runs(vr)) {
-		close_fd(old);
+		vs_vhost_fd_close(old);
 		return;
 	}
 	if (old >= 0) {
 		vs_vhost_grace(dev);
-		close_fd(old);
+		vs_vhost_fd_close(old);
 	}
 	/*
 	 * What was published while there was no descriptor, or one that nobody listened to any
@@ -159,7 +153,7 @@ static void set_call(struct vs_vhost *dev, struct vs_vring *vr, int fd)
 	 */
 	err = fd >= 0 ? vs_notify(fd) : 0;
 	if (err)
-		vs_log_limited(&dev->limit, VS_LOG_WARNING, "%s: cannot call the guest: %s",
+		vs_log_limited(&dev->limit, VS_LOG_WARNING, "port %s: cannot call the guest: %s",
 			       dev->name, strerror(-err));
 }
 
@@ -191,12 +185,12 @@ int vs_vhost_set_vring_fd(struct vs_vhost *dev, const struct vs_vhost_msg *msg,
 		set_call(dev, vr, fd);
 		break;
 	case VS_VHOST_SET_VRING_KICK:
-		close_fd(vr->kick_fd);
+		vs_vhost_fd_close(vr->kick_fd);
 		vr->kick_fd = fd;
 		vr->have |= VS_VRING_HAVE_KICK;
 		break;
 	default:
-		close_fd(vr->err_fd);
+		vs_vhost_fd_close(vr->err_fd);
 		vr->err_fd = fd;
 		break;
 	}
