@@ -41,7 +41,6 @@ static void set_port(const uint8_t *setup)
 	port->id = PORT;
 	port->fid = FID;
 	port->max_frame = 14u + (setup[1] | (uint32_t)setup[2] << 8) % FRAME_MAX;
-	port->flags = VS_PORT_PRESENT;
 	if (setup[0] & 1)
 		port->flags |= VS_PORT_GUARD;
 	if (!(setup[0] & 2))

@@ -7,6 +7,11 @@
 
 #include <pthread.h>
 
+/** EAL_CORES - what lcores there are; a test with a worker defines it before it includes this */
+#ifndef EAL_CORES
+#define EAL_CORES "0@0"
+#endif
+
 /** eal_up() - start it, and let the threads run on all cores again. Return: 0, or -1. */
 static inline int eal_up(void)
 {
@@ -18,7 +23,7 @@ static inline int eal_up(void)
 	char level[] = "--log-level=3";
 	char memory[] = "-m";
 	char mib[] = "64";
-	char cores[] = "--lcores=0@0";
+	char cores[] = "--lcores=" EAL_CORES;
 	char *argv[] = {name, pci, huge, shconf, telemetry, level, memory, mib, cores, NULL};
 	cpu_set_t before;
 

@@ -36,7 +36,7 @@ struct vs_model {
 	struct {
 		struct fake_name name;
 		struct fake_name sw;
-		char socket[108];
+		char socket[VS_PROTO_PATH_SIZE];
 	} ports[FAKE_PORTS_MAX];
 	unsigned int n_ports;
 	unsigned int addresses;
@@ -44,13 +44,6 @@ struct vs_model {
 	void (*notice)(const struct vs_notice *n, void *ctx);
 	void *notice_ctx;
 };
-
-static int fail_with(struct vs_fail *fail, int error, enum vs_attr attr, const char *text)
-{
-	fail->attr = (uint16_t)attr;
-	snprintf(fail->text, sizeof(fail->text), "%s", text);
-	return error;
-}
 
 /** fake_notice() - tell the receiver that something happened to @port. */
 static void fake_notice(struct vs_model *m, enum vs_notice_type type, const char *sw,
@@ -95,9 +88,9 @@ int vs_switch_add(struct vs_model *m, const char *name, enum vs_switch_kind kind
 		  struct vs_fail *fail)
 {
 	if (find_switch(m, name) >= 0)
-		return fail_with(fail, -EEXIST, VS_ATTR_NAME, "switch is there already");
+		return vs_fail_set(fail, -EEXIST, VS_ATTR_NAME, "switch is there already");
 	if (m->n_switches == FAKE_SWITCHES_MAX)
-		return fail_with(fail, -ENOSPC, VS_ATTR_UNSPEC, "too many switches");
+		return vs_fail_set(fail, -ENOSPC, VS_ATTR_UNSPEC, "too many switches");
 	snprintf(m->switches[m->n_switches++].text, VS_NAME_MAX, "%s", name);
 	fake_notice(m, VS_NOTICE_SWITCH_ADDED, name, "");
 	return 0;
@@ -117,12 +110,12 @@ int vs_switch_del(struct vs_model *m, const char *name, enum vs_del_mode mode, s
 	unsigned int i;
 
 	if (sw < 0)
-		return fail_with(fail, -ENOENT, VS_ATTR_NAME, "there is no such switch");
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no such switch");
 	for (i = m->n_ports; i-- > 0;) {
 		if (strcmp(m->ports[i].sw.text, name) != 0)
 			continue;
 		if (mode == VS_DEL_REFUSE_PORTS)
-			return fail_with(fail, -EBUSY, VS_ATTR_NAME, "switch has ports");
+			return vs_fail_set(fail, -EBUSY, VS_ATTR_NAME, "switch has ports");
 		remove_port(m, i);
 	}
 	m->switches[sw] = m->switches[--m->n_switches];
@@ -134,7 +127,7 @@ int vs_switch_set(struct vs_model *m, const char *name, const struct vs_switch_c
 		  struct vs_fail *fail)
 {
 	if (find_switch(m, name) < 0)
-		return fail_with(fail, -ENOENT, VS_ATTR_NAME, "there is no such switch");
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no such switch");
 	fake_notice(m, VS_NOTICE_SWITCH_CHANGED, name, "");
 	return 0;
 }
@@ -147,7 +140,7 @@ int vs_switch_each(struct vs_model *m, const char *name,
 	int ret = 0;
 
 	if (name && find_switch(m, name) < 0)
-		return fail_with(fail, -ENOENT, VS_ATTR_NAME, "there is no such switch");
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no such switch");
 	for (i = 0; i < m->n_switches && !ret; i++) {
 		const struct vs_switch_view view = {
 			.name = m->switches[i].text,
@@ -165,11 +158,11 @@ int vs_switch_each(struct vs_model *m, const char *name,
 int vs_port_add(struct vs_model *m, const struct vs_port_spec *spec, struct vs_fail *fail)
 {
 	if (find_port(m, spec->name) >= 0)
-		return fail_with(fail, -EEXIST, VS_ATTR_NAME, "port is there already");
+		return vs_fail_set(fail, -EEXIST, VS_ATTR_NAME, "port is there already");
 	if (find_switch(m, spec->sw) < 0)
-		return fail_with(fail, -ENOENT, VS_ATTR_SWITCH, "there is no such switch");
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_SWITCH, "there is no such switch");
 	if (m->n_ports == FAKE_PORTS_MAX)
-		return fail_with(fail, -ENOSPC, VS_ATTR_UNSPEC, "too many ports");
+		return vs_fail_set(fail, -ENOSPC, VS_ATTR_UNSPEC, "too many ports");
 	snprintf(m->ports[m->n_ports].name.text, VS_NAME_MAX, "%s", spec->name);
 	snprintf(m->ports[m->n_ports].sw.text, VS_NAME_MAX, "%s", spec->sw);
 	snprintf(m->ports[m->n_ports].socket, sizeof(m->ports[0].socket), "%s", spec->socket);
@@ -183,7 +176,7 @@ int vs_port_del(struct vs_model *m, const char *name, struct vs_fail *fail)
 	int port = find_port(m, name);
 
 	if (port < 0)
-		return fail_with(fail, -ENOENT, VS_ATTR_NAME, "there is no such port");
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no such port");
 	remove_port(m, (unsigned int)port);
 	return 0;
 }
@@ -192,7 +185,7 @@ int vs_port_set(struct vs_model *m, const char *name, const struct vs_port_chang
 		struct vs_fail *fail)
 {
 	if (find_port(m, name) < 0)
-		return fail_with(fail, -ENOENT, VS_ATTR_NAME, "there is no such port");
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no such port");
 	fake_notice(m, VS_NOTICE_PORT_CHANGED, "", name);
 	return 0;
 }
@@ -205,7 +198,7 @@ int vs_port_each(struct vs_model *m, const char *name,
 	int ret = 0;
 
 	if (name && find_port(m, name) < 0)
-		return fail_with(fail, -ENOENT, VS_ATTR_NAME, "there is no such port");
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no such port");
 	for (i = 0; i < m->n_ports && !ret; i++) {
 		const struct vs_port_view view = {
 			.name = m->ports[i].name.text,
@@ -230,7 +223,7 @@ int vs_fdb_each(struct vs_model *m, const char *sw,
 	int ret = 0;
 
 	if (sw && find_switch(m, sw) < 0)
-		return fail_with(fail, -ENOENT, VS_ATTR_SWITCH, "there is no such switch");
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_SWITCH, "there is no such switch");
 	for (i = 0; i < m->addresses && !ret; i++) {
 		const struct vs_fdb_view view = {
 			.sw = "lan",
@@ -246,7 +239,7 @@ int vs_fdb_each(struct vs_model *m, const char *sw,
 int vs_fdb_flush_switch(struct vs_model *m, const char *sw, struct vs_fail *fail)
 {
 	if (find_switch(m, sw) < 0)
-		return fail_with(fail, -ENOENT, VS_ATTR_SWITCH, "there is no such switch");
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_SWITCH, "there is no such switch");
 	m->addresses = 0;
 	fake_notice(m, VS_NOTICE_FDB_FLUSHED, sw, "");
 	return 0;
@@ -261,7 +254,7 @@ int vs_stats_each(struct vs_model *m, const char *port,
 	int ret = 0;
 
 	if (port && find_port(m, port) < 0)
-		return fail_with(fail, -ENOENT, VS_ATTR_PORT, "there is no such port");
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_PORT, "there is no such port");
 	for (i = 0; i < m->n_ports && !ret; i++) {
 		view.port = m->ports[i].name.text;
 		view.sw = m->ports[i].sw.text;
@@ -280,6 +273,20 @@ int vs_stats_each(struct vs_model *m, const char *port,
 uint64_t vs_stats_tsc_age_ms(uint64_t when_tsc)
 {
 	return when_tsc;
+}
+
+int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view *view, void *ctx),
+		   void *ctx)
+{
+	const struct vs_worker_view view = {
+		.cpu = -1,
+		.total_cycles = 1000,
+		.busy_cycles = 400,
+		.frames = 4,
+		.tsc_hz = 100,
+	};
+
+	return visit(&view, ctx);
 }
 
 int vs_audit_each(struct vs_model *m, int (*visit)(const struct vs_audit_view *view, void *ctx),

@@ -107,6 +107,7 @@ static inline int make(struct fixture *f, enum vs_guest_mode mode)
 {
 	const struct vs_guest_env env = {.base = f->base, .rcu = &f->rcu};
 	const struct vs_guest_config config = {
+		.name = "p",
 		.path = f->path,
 		.mode = mode,
 		.port = 5,

@@ -3,10 +3,15 @@
 
 #include <assert.h>
 #include <endian.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 static const struct {
 	uint8_t flags;
@@ -252,4 +257,45 @@ enum vs_drop rf_push(struct rf *f, const struct rf_frame *fr)
 
 	vs_ring_push(&f->ring, &list, 1, &fate);
 	return fate;
+}
+
+void rf_place(struct rf *f, uint64_t gpa, uint32_t hdr, uint32_t len, uint32_t seed)
+{
+	memset(rf_at(f, gpa), 0, hdr);
+	if (len)
+		rf_fill(rf_at(f, gpa + hdr), len, seed);
+}
+
+void rf_expect_frame(const struct vs_pkt *pkt, uint32_t len, uint32_t seed)
+{
+	uint32_t sum = pkt->hdr_len;
+	uint32_t i;
+
+	assert_int_equal(pkt->drop, VS_DROP_NONE);
+	assert_int_equal(pkt->len, len);
+	assert_int_equal(pkt->in_port, 7);
+	assert_int_equal(pkt->hdr_len, len < VS_HDR_BYTES ? len : VS_HDR_BYTES);
+	for (i = 0; i < pkt->n_ext; i++) {
+		assert_true(pkt->ext[i].len > 0);
+		sum += pkt->ext[i].len;
+	}
+	assert_int_equal(sum, len);
+	for (i = 0; i < len; i++)
+		if (rf_payload(pkt, i) != rf_byte(i, seed))
+			fail_msg("byte %u of %u differs", i, len);
+}
+
+void rf_expect_back(struct rf *f, const uint16_t *head, unsigned int n)
+{
+	struct vring_used_elem e;
+	unsigned int i;
+
+	assert_false(rf_used(f, &e)); /* nothing before it is done */
+	vs_ring_pull_done(&f->ring);
+	for (i = 0; i < n; i++) {
+		assert_true(rf_used(f, &e));
+		assert_int_equal(e.id, head[i]);
+		assert_int_equal(e.len, 0);
+	}
+	assert_false(rf_used(f, &e));
 }

@@ -18,6 +18,12 @@ enum {
 	HIGH = LOW + LOW_BYTES,
 	HIGH_BYTES = 0x20000,
 	RINGS = 0x4000000,
+
+	TABLE = LOW + 0x70000, /* of indirect descriptors */
+
+	NEXT = VRING_DESC_F_NEXT,
+	WRITE = VRING_DESC_F_WRITE,
+	INDIRECT = VRING_DESC_F_INDIRECT,
 };
 
 /** What sort of driver it is: flags of the ring, and the header's length. */
@@ -99,6 +105,15 @@ uint8_t rf_byte(uint32_t i, uint32_t seed);
 
 /** rf_payload() - byte @i of a packet, wherever it lies. */
 uint8_t rf_payload(const struct vs_pkt *pkt, uint32_t i);
+
+/** rf_place() - a zero header of @hdr bytes and a frame of @len pattern bytes, at @gpa. */
+void rf_place(struct rf *f, uint64_t gpa, uint32_t hdr, uint32_t len, uint32_t seed);
+
+/** rf_expect_frame() - a packet that was pulled is the frame of rf_place(), cut as it should be. */
+void rf_expect_frame(const struct vs_pkt *pkt, uint32_t len, uint32_t seed);
+
+/** rf_expect_back() - all that was pulled comes back, in order, with length 0, and not before. */
+void rf_expect_back(struct rf *f, const uint16_t *head, unsigned int n);
 
 /**
  * struct rf_frame - a packet to be pushed, in its private header and up to 8 extents

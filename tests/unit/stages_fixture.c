@@ -113,7 +113,7 @@ struct sf *sf_new(void)
 			.id = (uint16_t)i,
 			.sw = SF_SWITCH,
 			.fid = SF_FID,
-			.flags = VS_PORT_PRESENT | VS_PORT_ADMIN_UP | VS_PORT_UP,
+			.flags = VS_PORT_ADMIN_UP | VS_PORT_UP,
 			.pairs = 1,
 		};
 	}

@@ -139,7 +139,7 @@ static void test_bad_paths(void **state)
 {
 	struct fixture *f = *state;
 	char path[200];
-	struct vs_guest_config config = {.path = path};
+	struct vs_guest_config config = {.name = "p", .path = path};
 	const struct vs_guest_env env = {.base = f->base, .rcu = &f->rcu};
 
 	memset(path, 'x', sizeof(path));

@@ -156,8 +156,7 @@ static void shake(struct sf *s, uint32_t *seed)
 	for (p = 0; p < SF_PORTS; p++) {
 		struct vs_port_hot *port = &s->conf->port[p];
 
-		port->flags = VS_PORT_PRESENT;
-		port->flags |= rnd(seed) % 8 ? VS_PORT_ADMIN_UP : 0;
+		port->flags = rnd(seed) % 8 ? VS_PORT_ADMIN_UP : 0;
 		port->flags |= up & (1u << p) ? VS_PORT_UP : 0;
 		port->flags |= rnd(seed) % 4 ? 0 : VS_PORT_GUARD;
 		port->mac = sf_mac(p);
@@ -178,7 +177,7 @@ static unsigned int flood_long(struct sf *s, uint16_t port)
 	unsigned int i;
 
 	sf_members(s, UINT32_MAX);
-	hot->flags = VS_PORT_PRESENT | VS_PORT_ADMIN_UP | VS_PORT_UP;
+	hot->flags = VS_PORT_ADMIN_UP | VS_PORT_UP;
 	hot->max_frame = 65549;
 	hot->storm_pps = 0;
 	sf_begin(s);

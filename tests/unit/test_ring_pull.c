@@ -12,69 +12,19 @@
 
 #include <string.h>
 
-enum {
-	NEXT = VRING_DESC_F_NEXT,
-	WRITE = VRING_DESC_F_WRITE,
-	INDIRECT = VRING_DESC_F_INDIRECT,
-	TABLE = LOW + 0x70000, /* of indirect descriptors */
-};
-
-/* Put a zero header of @hdr bytes and a frame of @len pattern bytes at @gpa. */
-static void place(struct rf *f, uint64_t gpa, uint32_t hdr, uint32_t len, uint32_t seed)
-{
-	memset(rf_at(f, gpa), 0, hdr);
-	if (len)
-		rf_fill(rf_at(f, gpa + hdr), len, seed);
-}
-
-static void expect_frame(const struct vs_pkt *pkt, uint32_t len, uint32_t seed)
-{
-	uint32_t sum = pkt->hdr_len;
-	uint32_t i;
-
-	assert_int_equal(pkt->drop, VS_DROP_NONE);
-	assert_int_equal(pkt->len, len);
-	assert_int_equal(pkt->in_port, 7);
-	assert_int_equal(pkt->hdr_len, len < VS_HDR_BYTES ? len : VS_HDR_BYTES);
-	for (i = 0; i < pkt->n_ext; i++) {
-		assert_true(pkt->ext[i].len > 0);
-		sum += pkt->ext[i].len;
-	}
-	assert_int_equal(sum, len);
-	for (i = 0; i < len; i++)
-		if (rf_payload(pkt, i) != rf_byte(i, seed))
-			fail_msg("byte %u of %u differs", i, len);
-}
-
-/* Everything that was taken comes back, in order, with length 0. */
-static void expect_back(struct rf *f, const uint16_t *head, unsigned int n)
-{
-	struct vring_used_elem e;
-	unsigned int i;
-
-	assert_false(rf_used(f, &e)); /* nothing before it is done */
-	vs_ring_pull_done(&f->ring);
-	for (i = 0; i < n; i++) {
-		assert_true(rf_used(f, &e));
-		assert_int_equal(e.id, head[i]);
-		assert_int_equal(e.len, 0);
-	}
-	assert_false(rf_used(f, &e));
-}
-
 static void test_header_in_own_descriptor(void **state)
 {
 	struct rf *f = rf_new(16, RF_LEGACY, 0);
 	const struct rf_buf buf[] = {{LOW, 10}, {LOW + 0x1000, 1514}};
 	uint16_t head;
 
-	place(f, LOW, 10, 0, 0);
-	place(f, LOW + 0x1000, 0, 1514, 5);
+	rf_place(f, LOW, 10, 0, 0);
+	rf_place(f, LOW + 0x1000, 0, 1514, 5);
 	head = rf_chain(f, buf, 2, 0);
 	assert_int_equal(rf_pull(f), 1);
-	expect_frame(&f->burst->pkt[0], 1514, 5);
+	rf_expect_frame(&f->burst->pkt[0], 1514, 5);
 	assert_int_equal(f->burst->pkt[0].n_ext, 1);
-	expect_back(f, &head, 1);
+	rf_expect_back(f, &head, 1);
 	rf_free(f);
 }
 
@@ -86,11 +36,11 @@ static void test_header_and_data_together(void **state)
 	unsigned int i;
 
 	for (i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
-		place(f, LOW + i, 12, lens[i], i);
+		rf_place(f, LOW + i, 12, lens[i], i);
 		head = rf_give(f, LOW + i, 12 + lens[i], 0);
 		assert_int_equal(rf_pull(f), 1);
-		expect_frame(&f->burst->pkt[0], lens[i], i);
-		expect_back(f, &head, 1);
+		rf_expect_frame(&f->burst->pkt[0], lens[i], i);
+		rf_expect_back(f, &head, 1);
 	}
 	rf_free(f);
 }
@@ -123,9 +73,9 @@ static void test_one_byte_descriptors(void **state)
 		*rf_at(f, buf[i].gpa) = rf_byte(i - 12, 9);
 	head = rf_chain(f, buf, 64, 0);
 	assert_int_equal(rf_pull(f), 1);
-	expect_frame(&f->burst->pkt[0], 52, 9);
+	rf_expect_frame(&f->burst->pkt[0], 52, 9);
 	assert_int_equal(f->burst->pkt[0].n_ext, 0);
-	expect_back(f, &head, 1);
+	rf_expect_back(f, &head, 1);
 	rf_free(f);
 }
 
@@ -139,14 +89,14 @@ static void test_two_to_64_descriptors(void **state)
 	int indirect;
 
 	for (n = 2; n <= 64; n++) {
-		place(f, LOW, 12, n * 300 - 12, n);
+		rf_place(f, LOW, 12, n * 300 - 12, n);
 		for (i = 0; i < n; i++)
 			buf[i] = (struct rf_buf){LOW + 300 * i, 300};
 		for (indirect = 0; indirect < 2; indirect++) {
 			head = indirect ? rf_indirect(f, TABLE, buf, n, 0) : rf_chain(f, buf, n, 0);
 			assert_int_equal(rf_pull(f), 1);
-			expect_frame(&f->burst->pkt[0], n * 300 - 12, n);
-			expect_back(f, &head, 1);
+			rf_expect_frame(&f->burst->pkt[0], n * 300 - 12, n);
+			rf_expect_back(f, &head, 1);
 		}
 	}
 	assert_string_equal(rf_fault(f), "ok");
@@ -158,7 +108,7 @@ static void test_direct_then_indirect(void **state)
 	struct rf *f = rf_new(16, RF_MODERN, 0);
 	uint16_t head = 4;
 
-	place(f, LOW, 12, 500, 3);
+	rf_place(f, LOW, 12, 500, 3);
 	rf_desc(f, 4, LOW, 12, NEXT, 9);
 	rf_desc(f, 9, LOW + 12, 100, NEXT, 2);
 	/* The table is neither aligned nor in order; WRITE of the table itself is ignored. */
@@ -167,8 +117,8 @@ static void test_direct_then_indirect(void **state)
 	rf_desc_at(f, TABLE + 3, 2, LOW + 312, 200, 0, 0);
 	rf_offer(f, 4);
 	assert_int_equal(rf_pull(f), 1);
-	expect_frame(&f->burst->pkt[0], 500, 3);
-	expect_back(f, &head, 1);
+	rf_expect_frame(&f->burst->pkt[0], 500, 3);
+	rf_expect_back(f, &head, 1);
 	rf_free(f);
 }
 
@@ -183,10 +133,10 @@ static void test_zero_length_descriptors(void **state)
 		{LOW + LOW_BYTES + HIGH_BYTES, 0},
 	};
 
-	place(f, LOW, 12, 50, 2);
+	rf_place(f, LOW, 12, 50, 2);
 	rf_chain(f, buf, 5, 0);
 	assert_int_equal(rf_pull(f), 1);
-	expect_frame(&f->burst->pkt[0], 50, 2);
+	rf_expect_frame(&f->burst->pkt[0], 50, 2);
 	assert_string_equal(rf_fault(f), "ok");
 	rf_free(f);
 }
@@ -204,14 +154,14 @@ static void test_ring_sizes_and_wrap(void **state)
 		unsigned int round;
 
 		for (i = 0; i < n; i++)
-			place(f, LOW + 0x200 * i, 12, 60 + i, i);
+			rf_place(f, LOW + 0x200 * i, 12, 60 + i, i);
 		for (round = 0; round < 140; round++) {
 			for (i = 0; i < n; i++)
 				head[i] = rf_give(f, LOW + 0x200 * i, 72 + i, 0);
 			assert_int_equal(rf_pull(f), n);
 			for (i = 0; i < n; i++)
-				expect_frame(&f->burst->pkt[i], 60 + i, i);
-			expect_back(f, head, n);
+				rf_expect_frame(&f->burst->pkt[i], 60 + i, i);
+			rf_expect_back(f, head, n);
 		}
 		assert_int_equal(rf_pull(f), 0);
 		rf_free(f);
@@ -265,7 +215,7 @@ static void test_visit_budget(void **state)
 
 	for (i = 0; i < 64; i++)
 		rf_give(f, LOW, 12 + 60000, 0);
-	place(f, LOW, 12, 60000, 0);
+	rf_place(f, LOW, 12, 60000, 0);
 	*rf_at(f, LOW + 12) = 0x02;
 	assert_int_equal(rf_pull(f), VS_VISIT_BYTES / 60000 + 1);
 	vs_ring_pull_done(&f->ring);
@@ -306,7 +256,7 @@ static void test_header_is_private(void **state)
 	struct rf *f = rf_new(16, RF_PLAIN, 0);
 	uint32_t i;
 
-	place(f, LOW, 12, 400, 6);
+	rf_place(f, LOW, 12, 400, 6);
 	rf_give(f, LOW, 412, 0);
 	assert_int_equal(rf_pull(f), 1);
 	memset(rf_at(f, LOW), 0xee, 412);

@@ -14,56 +14,6 @@
 #include <string.h>
 #include <time.h>
 
-enum {
-	NEXT = VRING_DESC_F_NEXT,
-	WRITE = VRING_DESC_F_WRITE,
-	INDIRECT = VRING_DESC_F_INDIRECT,
-	TABLE = LOW + 0x70000, /* of indirect descriptors */
-};
-
-/* Put a zero header of @hdr bytes and a frame of @len pattern bytes at @gpa. */
-static void place(struct rf *f, uint64_t gpa, uint32_t hdr, uint32_t len, uint32_t seed)
-{
-	memset(rf_at(f, gpa), 0, hdr);
-	if (len)
-		rf_fill(rf_at(f, gpa + hdr), len, seed);
-}
-
-static void expect_frame(const struct vs_pkt *pkt, uint32_t len, uint32_t seed)
-{
-	uint32_t sum = pkt->hdr_len;
-	uint32_t i;
-
-	assert_int_equal(pkt->drop, VS_DROP_NONE);
-	assert_int_equal(pkt->len, len);
-	assert_int_equal(pkt->in_port, 7);
-	assert_int_equal(pkt->hdr_len, len < VS_HDR_BYTES ? len : VS_HDR_BYTES);
-	for (i = 0; i < pkt->n_ext; i++) {
-		assert_true(pkt->ext[i].len > 0);
-		sum += pkt->ext[i].len;
-	}
-	assert_int_equal(sum, len);
-	for (i = 0; i < len; i++)
-		if (rf_payload(pkt, i) != rf_byte(i, seed))
-			fail_msg("byte %u of %u differs", i, len);
-}
-
-/* Everything that was taken comes back, in order, with length 0. */
-static void expect_back(struct rf *f, const uint16_t *head, unsigned int n)
-{
-	struct vring_used_elem e;
-	unsigned int i;
-
-	assert_false(rf_used(f, &e)); /* nothing before it is done */
-	vs_ring_pull_done(&f->ring);
-	for (i = 0; i < n; i++) {
-		assert_true(rf_used(f, &e));
-		assert_int_equal(e.id, head[i]);
-		assert_int_equal(e.len, 0);
-	}
-	assert_false(rf_used(f, &e));
-}
-
 /* One frame that is dropped for @reason; the ring goes on. */
 static void expect_drop(struct rf *f, enum vs_drop reason)
 {
@@ -77,10 +27,10 @@ static void expect_drop(struct rf *f, enum vs_drop reason)
 	vs_ring_pull_done(&f->ring);
 	assert_true(rf_used(f, &e));
 	assert_string_equal(rf_fault(f), "ok");
-	place(f, LOW, 12, 64, 1);
+	rf_place(f, LOW, 12, 64, 1);
 	rf_give(f, LOW, 76, 0);
 	assert_int_equal(rf_pull(f), 1);
-	expect_frame(&f->burst->pkt[0], 64, 1);
+	rf_expect_frame(&f->burst->pkt[0], 64, 1);
 	vs_ring_pull_done(&f->ring);
 	assert_true(rf_used(f, &e));
 }
@@ -105,10 +55,10 @@ static void test_drop_chain_bytes(void **state)
 	struct rf *f = rf_new(256, RF_PLAIN, 0);
 	struct rf_buf buf[] = {{LOW, 0x8000}, {LOW + 0x8000, VS_CHAIN_BYTES_MAX - 0x8000}};
 
-	place(f, LOW, 12, VS_CHAIN_BYTES_MAX - 12, 1);
+	rf_place(f, LOW, 12, VS_CHAIN_BYTES_MAX - 12, 1);
 	rf_chain(f, buf, 2, 0);
 	assert_int_equal(rf_pull(f), 1);
-	expect_frame(&f->burst->pkt[0], VS_CHAIN_BYTES_MAX - 12, 1);
+	rf_expect_frame(&f->burst->pkt[0], VS_CHAIN_BYTES_MAX - 12, 1);
 	vs_ring_pull_done(&f->ring);
 	f->seen++;
 
@@ -178,16 +128,16 @@ static void expect_fault(enum rf_driver driver, void (*make)(struct rf *f), cons
 	uint16_t head;
 	uint16_t next;
 
-	place(f, LOW, f->ring.hdr_len, 100, 4);
+	rf_place(f, LOW, f->ring.hdr_len, 100, 4);
 	head = rf_give(f, LOW, f->ring.hdr_len + 100u, 0);
 	make(f);
 	assert_int_equal(rf_pull(f), 1);
-	expect_frame(&f->burst->pkt[0], 100, 4);
+	rf_expect_frame(&f->burst->pkt[0], 100, 4);
 	assert_string_equal(rf_fault(f), name);
 	assert_false(vs_ring_usable(&f->ring));
 	next = f->ring.next_avail;
 	assert_int_equal(next, 65535);
-	expect_back(f, &head, 1);
+	rf_expect_back(f, &head, 1);
 	assert_string_equal(rf_fault(f), name);
 	rf_free(f);
 }

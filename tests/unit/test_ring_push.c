@@ -12,12 +12,6 @@
 
 #include <string.h>
 
-enum {
-	NEXT = VRING_DESC_F_NEXT,
-	WRITE = VRING_DESC_F_WRITE,
-	TABLE = LOW + 0x70000, /* of indirect descriptors */
-};
-
 /* One chain of one buffer of @size bytes must hold the whole frame. */
 static void expect_whole(struct rf *f, uint64_t gpa, uint16_t head, uint32_t len, uint32_t seed)
 {

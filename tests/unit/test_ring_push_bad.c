@@ -14,13 +14,6 @@
 #include <string.h>
 #include <time.h>
 
-enum {
-	NEXT = VRING_DESC_F_NEXT,
-	WRITE = VRING_DESC_F_WRITE,
-	INDIRECT = VRING_DESC_F_INDIRECT,
-	TABLE = LOW + 0x70000, /* of indirect descriptors */
-};
-
 static void expect_fate(struct rf *f, const struct rf_frame *fr, enum vs_drop want)
 {
 	assert_string_equal(vs_drop_name(rf_push(f, fr)), vs_drop_name(want));

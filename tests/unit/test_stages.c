@@ -58,7 +58,7 @@ static void admit_one(struct rte_ether_addr src, unsigned int flags, enum vs_dro
 	struct vs_pkt *pkt;
 
 	s->conf->port[1].mac = sf_mac(1);
-	s->conf->port[1].flags = (uint8_t)(VS_PORT_PRESENT | flags);
+	s->conf->port[1].flags = (uint8_t)flags;
 	s->conf->port[1].fid = 77;
 	pkt = sf_frame(s, 1, sf_mac(2), src, 60);
 	pkt->fid = 0;
