@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Fixtures of the functional tests: a switch daemon per test module, guests made on demand, and an
+"""Fixtures of the functional tests: one switch daemon for the session, guests made on demand, an
 audit after every test."""
 
-import json
-import os
 import pathlib
 import shutil
 import sys
@@ -12,56 +10,13 @@ import tempfile
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-sys.path.insert(0, str(HERE.parent / "vm"))
+sys.path[:0] = [str(HERE), str(HERE.parent / "common")]
 
-from vmdaemon import Daemon  # noqa: E402
+from lan import Lan, Switch  # noqa: E402
 from victim import Victim  # noqa: E402
-from vsguest import Guest  # noqa: E402
-from watch import Monitor, wait_for  # noqa: E402
+from watch import Monitor  # noqa: E402
 
 DAEMON = pytest.StashKey()
-
-
-class Switch(Daemon):
-    """A running vmswitchd with what the functional tests ask of it."""
-
-    def run(self, *words):
-        """Run the command vmswitch; returns the finished process."""
-        return self.vmswitch(*words)
-
-    def json(self, *words):
-        """The JSON of a show command."""
-        return json.loads(self.check("-j", *words))
-
-    @property
-    def socket(self):
-        """Path of the control socket."""
-        return str(self.control)
-
-    @property
-    def pid(self):
-        """Process id of the daemon."""
-        return self.process.pid
-
-    def fds(self):
-        """Descriptors the daemon has open."""
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
-
-    def drops(self, port):
-        """{reason: count} of a port."""
-        return {row["reason"]: row["count"] for row in self.json("drops", "show", "port", port)}
-
-    def audit(self):
-        """The sums must hold; returns what `stats audit` printed."""
-        done = self.vmswitch("stats", "audit")
-        assert done.returncode == 0, f"stats audit: {done.stdout}{done.stderr}"
-        return done.stdout
-
-    def clear(self):
-        """Remove all switches and ports."""
-        for row in self.json("switch", "show"):
-            self.check("switch", "del", row["name"], "force")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -103,54 +58,6 @@ def vmswitchd(session_daemon):
     assert session_daemon.alive(), "vmswitchd ended during the test"
     session_daemon.audit()
     session_daemon.clear()
-
-
-class Lan:
-    """A private switch with guests on it."""
-
-    def __init__(self, daemon, rundir, name="lan"):
-        self.daemon, self.rundir, self.name = daemon, rundir, name
-        self.guests = {}
-        daemon.check("switch", "add", name, "type", "private")
-
-    def add(self, name, *words, start=True, wait_up=True, **guest):
-        """A port (words: more of `port add`) and its guest, started."""
-        path = self.rundir / f"{name}.sock"
-        one = Guest(path, **guest)
-        self.guests[name] = one
-        self.daemon.check("port", "add", name, "switch", self.name, "type", "guest", "socket",
-                          path, *words)
-        if start:
-            one.start()
-        if start and wait_up:
-            self.wait(name, lambda row: row["up"])
-        return one
-
-    def port(self, name):
-        """The row of `port show`."""
-        return self.daemon.json("port", "show", name)[0]
-
-    def stats(self, name):
-        """The row of `stats show port NAME`."""
-        return self.daemon.json("stats", "show", "port", name)[0]
-
-    def show(self):
-        """The row of `switch show`."""
-        return self.daemon.json("switch", "show", self.name)[0]
-
-    def fdb(self):
-        """{address: port} of `fdb show`."""
-        rows = self.daemon.json("fdb", "show", "switch", self.name)
-        return {row["mac"]: row["port"] for row in rows}
-
-    def wait(self, name, condition, timeout=10.0):
-        """Wait until the row of `port show` satisfies the condition; returns it."""
-        return wait_for(lambda: self.port(name), condition, timeout)
-
-    def close(self):
-        """Hang up all guests."""
-        for one in self.guests.values():
-            one.close()
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ on port `peer` that shows whether frames get through to it and back."""
 
 import struct
 
-from victim import mac, numbered
+from frames import mac
+from victim import numbered
 from vsguest import DESC_NEXT
 
 EVIL, PEER = mac(0x66), mac(0x0e)

@@ -242,6 +242,8 @@ def test_audit_under_traffic(trio):
     a, b, c = trio.guests.values()
     teach(trio, "a", "b", "c")
     trio.daemon.check("port", "set", "c", "mtu", 500)
+    for name in "ab":       # far below what any machine sends
+        trio.daemon.check("port", "set", name, "storm", 10)
     load = {
         a: [frame(b.mac, a.mac), frame(c.mac, a.mac, 600), frame(BROADCAST, a.mac),
             frame(STRANGER, bytes(6)), frame(a.mac, a.mac)],

@@ -9,10 +9,9 @@ import os
 import pathlib
 
 import pytest
-import vmdaemon
 
-from conftest import Lan, Switch
 from frames import BROADCAST, cross, frame, mac, teach
+from lan import Lan, Switch
 
 BUILDS = dict(word.split("=", 1) for word in os.environ.get("VMSWITCH_FORGET", "").split())
 
@@ -40,10 +39,9 @@ def some_of_everything(lan):
 
 @pytest.mark.parametrize("term", BUILDS or [pytest.param("", marks=pytest.mark.skip(
     reason="VMSWITCH_FORGET names no build that forgets a count"))])
-def test_forgotten(term, tmp_path, rundir, monkeypatch):
+def test_forgotten(term, tmp_path, rundir):
     """The audit names the sums the forgotten term stands in, and its exit status says so."""
-    monkeypatch.setattr(vmdaemon, "BUILD", pathlib.Path(BUILDS[term]))
-    daemon = Switch(tmp_path)
+    daemon = Switch(tmp_path, pathlib.Path(BUILDS[term]))
     daemon.start()
     try:
         lan = Lan(daemon, rundir)

@@ -16,8 +16,8 @@ import xml.etree.ElementTree
 import pytest
 
 import wire
-from conftest import wait_for
-from vmdaemon import BUILD, Daemon
+from vmswitchd import BUILD, Daemon
+from watch import wait_for
 
 MAC = "00:15:5d:01:32:11"
 
@@ -115,6 +115,8 @@ def test_every_show_in_text_and_json(lan_port, words):
 
 @pytest.mark.parametrize("words,status,text", [
     ("", 2, "vmswitch help"),
+    ("help swich", 2, "unknown word 'swich' after 'vmswitch' (did you mean 'switch'?)"),
+    ("help port sho", 2, "unknown word 'sho' after 'port' (did you mean 'show'?)"),
     ("swich show", 2, "unknown word 'swich' after 'vmswitch' (did you mean 'switch'?)"),
     ("switch", 2, "accepted here: add, show, set, del, help"),
     ("switch add x", 2, "type private is missing"),
@@ -173,11 +175,14 @@ def test_help(vmswitchd):
     lines = [line.split() for line in text.splitlines() if line.startswith("vmswitch ")]
     verbs = {tuple(line[1:3]) for line in lines if len(line) > 2 and line[2] in (
         "add", "show", "set", "del", "flush", "audit")}
-    assert len(verbs) == 13
+    assert len(verbs) == 14
     for name, verb in verbs:
         assert f"vmswitch {name} {verb}" in vmswitchd.check(name, verb, "help")
         assert f"vmswitch {name} {verb}" in vmswitchd.check(name, "help")
+        assert vmswitchd.check("help", name, verb) == vmswitchd.check(name, verb, "help")
+        assert vmswitchd.check("help", name) == vmswitchd.check(name, "help")
     assert "vmswitch monitor" in vmswitchd.check("monitor", "help")
+    assert vmswitchd.check("help", "monitor") == vmswitchd.check("monitor", "help")
     assert vmswitchd.check("--version").startswith("vmswitch ")
 
 
@@ -193,6 +198,14 @@ def test_socket_taken_twice(lan_port, rundir):
     """Two ports cannot share a socket."""
     refused(lan_port, 1, "p.sock", "port", "add", "q", "switch", "lan", "type", "guest", "socket",
             rundir / "p.sock")
+
+
+def test_relative_socket(lan_port, rundir):
+    """A relative path means the current directory of the command, not the daemon's."""
+    words = ["-s", lan_port.socket, "port", "add", "q", "switch", "lan", "type", "guest", "socket"]
+    subprocess.run([str(BUILD / "control" / "vmswitch"), *words, "q.sock"], cwd=rundir, check=True,
+                   timeout=30)
+    assert lan_port.json("port", "show", "q")[0]["socket"] == f"{rundir}/q.sock"
 
 
 def test_stats_by_vm_sums_ports(lan_port, rundir):
@@ -272,7 +285,8 @@ def test_no_daemon(vmswitchd, rundir):
     os.unlink(path)
     with open(path, "w"):
         done = vmswitchd.run("-s", path, "switch", "show")
-    assert done.returncode == 1 and path in done.stderr
+    assert done.returncode == 1
+    assert done.stderr == f"vmswitch: {path} is not the socket of vmswitchd\n"
     os.unlink(path)
 
 
@@ -397,7 +411,8 @@ def test_bad_header(client, header):
 
 def test_unknown_commands(client):
     """All of them, one by one."""
-    known = {0x01, *range(0x10, 0x14), *range(0x20, 0x24), 0x30, 0x31, 0x40, 0x41, 0x42, 0x50}
+    known = {0x01, *range(0x10, 0x14), *range(0x20, 0x24), 0x30, 0x31, 0x40, 0x41, 0x42, 0x50,
+             0x60}
     for cmd in set(range(256)) - known:
         with pytest.raises(wire.Refused, match=f"0x{cmd:02x} is not known"):
             client.call(cmd)

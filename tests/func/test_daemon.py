@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from vmdaemon import BUILD
+from vmswitchd import BUILD
 
 VMSWITCHD = str(BUILD / "control" / "vmswitchd")
 NOBODY = 65534

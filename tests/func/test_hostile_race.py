@@ -11,6 +11,7 @@ import time
 import pytest
 
 from evil import EVIL, PEER, Scene, buffer, shoot
+from frames import mac, text
 from vsguest import DESC_INDIRECT, DESC_NEXT, DESC_WRITE, region
 
 BURSTS = 25
@@ -179,10 +180,10 @@ def clear(fd):
 def test_source_address_is_judged_once(scene):
     """The spoof guard's verdict is about the bytes that are sent on: no frame arrives with the
     source that was not allowed."""
-    scene.open("mac", "02:00:00:00:00:66")
+    scene.open("mac", text(EVIL))
     stage = Stage(scene)
     good = stage.frame[4:12]        # two bytes of the destination, and the source
-    bad = good[:2] + bytes.fromhex("0200000000a1")      # an address of the good pair
+    bad = good[:2] + mac(0xa1)      # an address of the good pair
     values = [int.from_bytes(v, "little") for v in (good, bad)]
     seen = 0
     with scene.evil.race(stage.gpa + 16, 8, values) as race:
@@ -196,7 +197,7 @@ def test_source_address_is_judged_once(scene):
     scene.victim.check()
     spoofed = scene.daemon.drops("evil").get("spoof", 0)
     assert spoofed and seen, "the race was never won or never lost"
-    assert scene.lan.fdb()["02:00:00:00:00:a1"] == "va"
+    assert scene.lan.fdb()[text(mac(0xa1))] == "va"
 
 
 def wait_all(scene, idx):

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from conftest import Switch
 from frames import BROADCAST, cross, frame, mac, noise, teach, text
+from lan import Switch
 from vsguest import F_MQ, F_MRG_RXBUF, F_VERSION_1, Guest, Req, region
 from watch import wait_for
 
@@ -285,6 +285,7 @@ def test_port_show(lan):
     before = row["calls"]
     other = lan.add("p2", mac=mac(2))
     assert lan.port("p2")["vm"] == "p2"
+    guest.expect_nothing(0.02)      # from here on it wants to be called
     other.send(frame(guest.mac, other.mac))
     assert guest.recv(1.0) is not None
     wait_for(lambda: lan.port("p1"), lambda row: row["calls"] > before)

@@ -13,8 +13,8 @@ import time
 
 import pytest
 
-from conftest import Lan
 from frames import frame, mac, noise
+from lan import Lan
 from watch import wait_for
 
 TESTPMD = shutil.which("dpdk-testpmd")

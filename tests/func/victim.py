@@ -10,21 +10,17 @@ import struct
 import threading
 import time
 
-ETHERTYPE = b"\x88\xb5"         # IEEE 802, local experiments
+from frames import KIND, mac
+
 PATIENCE = 2.0                  # seconds after which a frame is lost
 BURST = 8
 PACE = 0.0005                   # seconds between two rounds, so that others get the core as well
 
 
-def mac(last):
-    """A locally administered address."""
-    return bytes((2, 0, 0, 0, 0, last))
-
-
 def numbered(dst, src, number, size=200):
     """A frame that carries a number and is filled up with what follows from it."""
     body = struct.pack("!Q", number)
-    return (dst + src + ETHERTYPE + body * (size // 8))[:size]
+    return (dst + src + KIND + body * (size // 8))[:size]
 
 
 def number_of(frame):

@@ -7,8 +7,6 @@ import selectors
 import subprocess
 import time
 
-from vmdaemon import BUILD
-
 POKE = "poke"
 
 
@@ -31,7 +29,8 @@ class Monitor:
         self.events = []        # everything read so far, our own pokes left out
         self.rest = b""
         self.process = subprocess.Popen(
-            [str(BUILD / "control" / "vmswitch"), "-s", str(daemon.control), "-j", "monitor"],
+            [str(daemon.build / "control" / "vmswitch"), "-s", str(daemon.control), "-j",
+             "monitor"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.process.stdout, selectors.EVENT_READ)

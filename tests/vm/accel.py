@@ -6,12 +6,10 @@ hangs or QEMU ends. So the guest image is booted once under KVM, without a netwo
 used only if its agent reports in time. The answer is kept until the next boot of the host.
 """
 
-import ctypes
 import functools
 import json
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 import tempfile
@@ -20,13 +18,6 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 PROBE_SECONDS = 8.0
 QEMU = "qemu-system-x86_64"
-PR_SET_PDEATHSIG = 1
-LIBC = ctypes.CDLL(None)
-
-
-def die_with_parent():
-    """For a child that is about to become a program: the kernel ends it when its parent ends."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @functools.lru_cache(maxsize=None)

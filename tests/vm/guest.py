@@ -23,6 +23,7 @@ import time
 
 import accel as accelerator
 import channel
+from child import die_with_parent
 
 
 class GuestError(Exception):
@@ -140,7 +141,7 @@ class Guest:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
-                preexec_fn=None if self.detached else accelerator.die_with_parent)
+                preexec_fn=None if self.detached else die_with_parent)
         self.pid = self.process.pid
         self.started = start_time(self.pid)
         self.path("json").write_text(json.dumps(

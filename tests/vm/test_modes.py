@@ -75,6 +75,6 @@ def test_two_queue_pairs(lab, pair, extra):
     ping(pair, "10.0.0.33")
     for pairs in (2, 1):
         one.check(f"ethtool -L eth0 combined {pairs}")
-        row = lab.daemon.show("port", "show", "mq")[0]
+        row = lab.daemon.json("port", "show", "mq")[0]
         assert row["state"] == "running" and row["faults"] == 0
         ping(pair, "10.0.0.33")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs vmswitchd for the VM tests and talks to it with the command vmswitch."""
+"""Runs vmswitchd for tests, and talks to it with the command vmswitch."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-import accel
+from child import die_with_parent
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("VMSWITCH_BUILD", TOP / "build"))
@@ -22,8 +22,8 @@ class DaemonError(Exception):
 class Daemon:
     """One vmswitchd with a private control socket; it remembers how it was configured."""
 
-    def __init__(self, rundir):
-        self.rundir = pathlib.Path(rundir)
+    def __init__(self, rundir, build=BUILD):
+        self.rundir, self.build = pathlib.Path(rundir), build
         self.control = self.rundir / "control.sock"
         self.log = self.rundir / "vmswitchd.log"
         self.process = None
@@ -35,10 +35,10 @@ class Daemon:
         with open(self.log, "a") as log:
             offset = log.tell()
             self.process = subprocess.Popen(
-                [str(BUILD / "control" / "vmswitchd"), "--socket", str(self.control),
+                [str(self.build / "control" / "vmswitchd"), "--socket", str(self.control),
                  "--log-level", "info"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                preexec_fn=accel.die_with_parent)
+                preexec_fn=die_with_parent)
         while "ready: version" not in self.log_text()[offset:]:
             if self.process.poll() is not None:
                 raise DaemonError(f"vmswitchd ended with {self.process.returncode}:\n"
@@ -67,24 +67,35 @@ class Daemon:
             self.kill()
             raise DaemonError("vmswitchd did not end within 10 s of SIGTERM") from error
 
-    def vmswitch(self, *words):
+    @property
+    def pid(self):
+        """Process id of the daemon."""
+        return self.process.pid
+
+    def run(self, *words):
         """Run the command vmswitch; returns the finished process."""
-        return subprocess.run([str(BUILD / "control" / "vmswitch"), *map(str, words)],
+        return subprocess.run([str(self.build / "control" / "vmswitch"), *map(str, words)],
                               env={**os.environ, "VMSWITCH_SOCKET": str(self.control)},
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               timeout=30)
 
     def check(self, *words):
         """Run the command vmswitch, which must succeed; returns what it printed."""
-        done = self.vmswitch(*words)
+        done = self.run(*words)
         if done.returncode:
             raise DaemonError(f"vmswitch {' '.join(map(str, words))} ended with "
                               f"{done.returncode}: {done.stderr}{done.stdout}")
         return done.stdout
 
-    def show(self, *words):
+    def json(self, *words):
         """The JSON of a show command."""
         return json.loads(self.check("-j", *words))
+
+    def audit(self):
+        """The sums must hold; returns what `stats audit` printed."""
+        done = self.run("stats", "audit")
+        assert done.returncode == 0, f"stats audit: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def configure(self, *words):
         """Run a command that changes the configuration, and remember it for reconfigure()."""

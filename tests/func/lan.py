@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The daemon as the functional tests see it, and a switch with guests on it."""
+
+import os
+
+from vmswitchd import Daemon
+from vsguest import Guest
+from watch import wait_for
+
+
+class Switch(Daemon):
+    """A running vmswitchd with what the functional tests ask of it."""
+
+    @property
+    def socket(self):
+        """Path of the control socket."""
+        return str(self.control)
+
+    def fds(self):
+        """Descriptors the daemon has open."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def drops(self, port):
+        """{reason: count} of a port."""
+        return {row["reason"]: row["count"] for row in self.json("drops", "show", "port", port)}
+
+    def clear(self):
+        """Remove all switches and ports."""
+        for row in self.json("switch", "show"):
+            self.check("switch", "del", row["name"], "force")
+
+
+class Lan:
+    """A private switch with guests on it."""
+
+    def __init__(self, daemon, rundir, name="lan"):
+        self.daemon, self.rundir, self.name = daemon, rundir, name
+        self.guests = {}
+        daemon.check("switch", "add", name, "type", "private")
+
+    def add(self, name, *words, start=True, wait_up=True, **guest):
+        """A port (words: more of `port add`) and its guest, started."""
+        path = self.rundir / f"{name}.sock"
+        one = Guest(path, **guest)
+        self.guests[name] = one
+        self.daemon.check("port", "add", name, "switch", self.name, "type", "guest", "socket",
+                          path, *words)
+        if start:
+            one.start()
+        if start and wait_up:
+            self.wait(name, lambda row: row["up"])
+        return one
+
+    def port(self, name):
+        """The row of `port show`."""
+        return self.daemon.json("port", "show", name)[0]
+
+    def stats(self, name):
+        """The row of `stats show port NAME`."""
+        return self.daemon.json("stats", "show", "port", name)[0]
+
+    def show(self):
+        """The row of `switch show`."""
+        return self.daemon.json("switch", "show", self.name)[0]
+
+    def fdb(self):
+        """{address: port} of `fdb show`."""
+        rows = self.daemon.json("fdb", "show", "switch", self.name)
+        return {row["mac"]: row["port"] for row in rows}
+
+    def wait(self, name, condition, timeout=10.0):
+        """Wait until the row of `port show` satisfies the condition; returns it."""
+        return wait_for(lambda: self.port(name), condition, timeout)
+
+    def close(self):
+        """Hang up all guests."""
+        for one in self.guests.values():
+            one.close()
