@@ -180,7 +180,7 @@ struct answer {
 /** offending() - number of the attribute at @offset of our own request, 0 if there is none. */
 static uint16_t offending(const struct nlmsghdr *request, uint32_t offset)
 {
-	const struct nlattr *attr;
+	struct nlattr *attr;
 
 	if (!request)
 		return 0;
