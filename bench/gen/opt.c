@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The command line. */
+#include "bench/gen/gen.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+	"usage: vsgen --socket PATH-WITH-%u --guests N [options], or vsgen --null [options]\n"
+	"  --guests N          1..384 (2)\n"
+	"  --connect           connect to the switch's sockets instead of listening\n"
+	"  --flow KIND         pairs | all-to-one | one-to-all | null (= --null)\n"
+	"  --one-way           pairs: only from even to odd guests\n"
+	"  --size BYTES        64..9000 without FCS | imix | tso (64)\n"
+	"  --profile NAME      linux | netkvm | legacy\n"
+	"  --no-mergeable --no-indirect --no-event-idx\n"
+	"  --ring N            entries, a power of two 64..32768 (1024; legacy 256)\n"
+	"  --pairs Q           queue pairs of each guest, 1..64 (1)\n"
+	"  --macs M            addresses of each guest, 1..1048576 (1)\n"
+	"  --touch WHAT        all | header | none: bytes written and read\n"
+	"  --check N           check every byte of every N-th frame; 0: none (0)\n"
+	"  --cpu C             pin the generator to a CPU\n"
+	"  --quiet-guests K    the last K of the guests only connect\n"
+	"  --null              measure the generator alone against a back end that copies nothing\n"
+	"  --null-cpu C        CPU of that back end\n"
+	"  --no-huge           no huge pages, even if there are some\n"
+	"  --timeout SECONDS   for the switch to connect (60)\n"
+	"Commands come in on stdin and results go out on stdout, one JSON object per line.\n";
+
+enum id {
+	OPT_SOCKET = 256,
+	OPT_GUESTS,
+	OPT_CONNECT,
+	OPT_FLOW,
+	OPT_ONE_WAY,
+	OPT_SIZE,
+	OPT_PROFILE,
+	OPT_NO_MERGEABLE,
+	OPT_NO_INDIRECT,
+	OPT_NO_EVENT_IDX,
+	OPT_RING,
+	OPT_PAIRS,
+	OPT_MACS,
+	OPT_TOUCH,
+	OPT_CHECK,
+	OPT_CPU,
+	OPT_QUIET,
+	OPT_NULL,
+	OPT_NULL_CPU,
+	OPT_NO_HUGE,
+	OPT_TIMEOUT,
+	OPT_HELP,
+};
+
+static const struct option longs[] = {
+	{"socket", required_argument, NULL, OPT_SOCKET},
+	{"guests", required_argument, NULL, OPT_GUESTS},
+	{"connect", no_argument, NULL, OPT_CONNECT},
+	{"flow", required_argument, NULL, OPT_FLOW},
+	{"one-way", no_argument, NULL, OPT_ONE_WAY},
+	{"size", required_argument, NULL, OPT_SIZE},
+	{"profile", required_argument, NULL, OPT_PROFILE},
+	{"no-mergeable", no_argument, NULL, OPT_NO_MERGEABLE},
+	{"no-indirect", no_argument, NULL, OPT_NO_INDIRECT},
+	{"no-event-idx", no_argument, NULL, OPT_NO_EVENT_IDX},
+	{"ring", required_argument, NULL, OPT_RING},
+	{"pairs", required_argument, NULL, OPT_PAIRS},
+	{"macs", required_argument, NULL, OPT_MACS},
+	{"touch", required_argument, NULL, OPT_TOUCH},
+	{"check", required_argument, NULL, OPT_CHECK},
+	{"cpu", required_argument, NULL, OPT_CPU},
+	{"quiet-guests", required_argument, NULL, OPT_QUIET},
+	{"null", no_argument, NULL, OPT_NULL},
+	{"null-cpu", required_argument, NULL, OPT_NULL_CPU},
+	{"no-huge", no_argument, NULL, OPT_NO_HUGE},
+	{"timeout", required_argument, NULL, OPT_TIMEOUT},
+	{"help", no_argument, NULL, OPT_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+static int complain(const char *what, const char *value, const char *wanted)
+{
+	fprintf(stderr, "vsgen: %s: '%s': %s\n", what, value, wanted);
+	return -EINVAL;
+}
+
+static int number(const char *name, const char *text, uint32_t min, uint32_t max, uint32_t *ret)
+{
+	char wanted[64], *end;
+	unsigned long long v;
+
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (errno || end == text || *end || *text == '-' || v < min || v > max) {
+		snprintf(wanted, sizeof(wanted), "a number %u..%u is wanted", min, max);
+		return complain(name, text, wanted);
+	}
+	*ret = (uint32_t)v;
+	return 0;
+}
+
+static int cpu_number(const char *name, const char *text, int32_t *ret)
+{
+	uint32_t v, max = (uint32_t)sysconf(_SC_NPROCESSORS_CONF) - 1;
+	int err = number(name, text, 0, max, &v);
+
+	if (!err)
+		*ret = (int32_t)v;
+	return err;
+}
+
+/* Index of a word in a list that ends with NULL, or -EINVAL after a complaint. */
+static int word(const char *name, const char *text, const char *const *list, const char *wanted)
+{
+	int i;
+
+	for (i = 0; list[i]; i++) {
+		if (strcmp(text, list[i]) == 0)
+			return i;
+	}
+	return complain(name, text, wanted);
+}
+
+static int set_flow(struct gen_opt *opt, const char *text)
+{
+	static const char *const list[] = {"pairs", "all-to-one", "one-to-all", "null", NULL};
+	int i = word("--flow", text, list, "pairs, all-to-one, one-to-all or null is wanted");
+
+	if (i < 0)
+		return i;
+	opt->null = opt->null || i == 3;
+	opt->flow = i == 3 ? GEN_FLOW_PAIRS : (enum gen_flow_kind)i;
+	return 0;
+}
+
+static int set_profile(struct gen_opt *opt, const char *text)
+{
+	static const char *const list[] = {"linux", "legacy", "netkvm", NULL};
+	int i = word("--profile", text, list, "linux, netkvm or legacy is wanted");
+
+	if (i < 0)
+		return i;
+	opt->profile = (enum vsg_profile)i;
+	return 0;
+}
+
+static int set_touch(struct gen_opt *opt, const char *text)
+{
+	static const char *const list[] = {"all", "header", "none", NULL};
+	int i = word("--touch", text, list, "all, header or none is wanted");
+
+	if (i < 0)
+		return i;
+	opt->touch = (enum gen_touch)i;
+	return 0;
+}
+
+static int set_size(struct gen_opt *opt, const char *text)
+{
+	opt->size = GEN_MIN_FRAME;
+	if (strcmp(text, "imix") == 0)
+		opt->size_kind = GEN_SIZE_IMIX;
+	else if (strcmp(text, "tso") == 0)
+		opt->size_kind = GEN_SIZE_TSO;
+	else
+		opt->size_kind = GEN_SIZE_FIXED;
+	if (opt->size_kind != GEN_SIZE_FIXED)
+		return 0;
+	return number("--size (or imix, tso)", text, GEN_MIN_FRAME, GEN_MAX_FRAME, &opt->size);
+}
+
+/* Options without a value. */
+static int set_switch(struct gen_opt *opt, int id)
+{
+	switch (id) {
+	case OPT_CONNECT:
+		opt->connect = true;
+		return 0;
+	case OPT_ONE_WAY:
+		opt->one_way = true;
+		return 0;
+	case OPT_NO_MERGEABLE:
+		opt->no_mergeable = true;
+		return 0;
+	case OPT_NO_INDIRECT:
+		opt->no_indirect = true;
+		return 0;
+	case OPT_NO_EVENT_IDX:
+		opt->no_event_idx = true;
+		return 0;
+	case OPT_NO_HUGE:
+		opt->no_huge = true;
+		return 0;
+	case OPT_NULL:
+		opt->null = true;
+		return 0;
+	case OPT_HELP:
+		fputs(usage, stderr);
+		return -ECANCELED;
+	}
+	fputs("vsgen: --help shows the options\n", stderr);
+	return -EINVAL;
+}
+
+static int set_value(struct gen_opt *opt, int id, const char *v)
+{
+	switch (id) {
+	case OPT_SOCKET:
+		opt->socket = v;
+		return 0;
+	case OPT_GUESTS:
+		return number("--guests", v, 1, GEN_MAX_GUESTS, &opt->guests);
+	case OPT_FLOW:
+		return set_flow(opt, v);
+	case OPT_SIZE:
+		return set_size(opt, v);
+	case OPT_PROFILE:
+		return set_profile(opt, v);
+	case OPT_RING:
+		return number("--ring", v, 64, 32768, &opt->ring);
+	case OPT_PAIRS:
+		return number("--pairs", v, 1, VSG_MAX_PAIRS, &opt->pairs);
+	case OPT_MACS:
+		return number("--macs", v, 1, GEN_MAX_MACS, &opt->macs);
+	case OPT_TOUCH:
+		return set_touch(opt, v);
+	case OPT_CHECK:
+		return number("--check", v, 0, 1u << 30, &opt->check);
+	case OPT_CPU:
+		return cpu_number("--cpu", v, &opt->cpu);
+	case OPT_NULL_CPU:
+		return cpu_number("--null-cpu", v, &opt->null_cpu);
+	case OPT_QUIET:
+		return number("--quiet-guests", v, 0, GEN_MAX_GUESTS, &opt->quiet);
+	case OPT_TIMEOUT:
+		return number("--timeout", v, 1, 3600, &opt->timeout_s);
+	}
+	return -EINVAL;
+}
+
+/* The path's one conversion is %u, as it goes to snprintf(). */
+static bool is_path_good(const char *path)
+{
+	const char *p = strchr(path, '%');
+
+	return p && p[1] == 'u' && !strchr(p + 1, '%');
+}
+
+static int judge(struct gen_opt *opt)
+{
+	uint32_t active = opt->guests - opt->quiet;
+	const char *why = NULL;
+
+	if (!opt->ring)
+		opt->ring = opt->profile == VSG_PROFILE_LEGACY ? 256 : 1024;
+	if (opt->quiet > opt->guests)
+		why = "--quiet-guests is more than --guests";
+	else if (opt->ring & (opt->ring - 1))
+		why = "--ring is no power of two";
+	else if (!opt->null && (!opt->socket || !is_path_good(opt->socket)))
+		why = "--socket needs a path with %u in it, once, for the number of the guest";
+	else if (opt->flow == GEN_FLOW_PAIRS && active % 2 && active > 1)
+		why = "--flow pairs needs an even number of guests that are not quiet";
+	else if (opt->null && (opt->flow != GEN_FLOW_PAIRS || opt->size_kind != GEN_SIZE_FIXED))
+		why = "--null goes with --flow pairs and one frame size";
+	else if (opt->null && (opt->check || active < 2))
+		why = "--null goes with two guests or more, and without --check";
+	else if (opt->touch == GEN_TOUCH_NONE && opt->check)
+		why = "--touch none reads nothing, so it has nothing to --check";
+	else if (opt->touch == GEN_TOUCH_NONE && opt->flow == GEN_FLOW_ONE_TO_ALL)
+		why = "--touch none cannot tell the receivers of --flow one-to-all apart";
+	if (!why)
+		return 0;
+	fprintf(stderr, "vsgen: %s\n", why);
+	return -EINVAL;
+}
+
+/**
+ * gen_opt_parse() - read the command line
+ * @opt: filled in
+ * @argc: of main()
+ * @argv: of main()
+ *
+ * Complaints go to stderr.
+ *
+ * Return: 0, -ECANCELED after --help, or -EINVAL.
+ */
+int gen_opt_parse(struct gen_opt *opt, int argc, char **argv)
+{
+	int err, id;
+
+	*opt = (struct gen_opt){
+		.guests = 2,
+		.pairs = 1,
+		.macs = 1,
+		.size = GEN_MIN_FRAME,
+		.timeout_s = 60,
+		.cpu = -1,
+		.null_cpu = -1,
+	};
+	while ((id = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		err = optarg ? set_value(opt, id, optarg) : set_switch(opt, id);
+		if (err)
+			return err;
+	}
+	if (optind < argc)
+		return complain("argument", argv[optind], "only options are known");
+	return judge(opt);
+}
+
+/**
+ * gen_opt_size() - the frame size as it is written on the command line
+ * @opt: options
+ * @buf: room for a number
+ * @cap: its size
+ *
+ * Return: text.
+ */
+const char *gen_opt_size(const struct gen_opt *opt, char *buf, size_t cap)
+{
+	if (opt->size_kind == GEN_SIZE_IMIX)
+		return "imix";
+	if (opt->size_kind == GEN_SIZE_TSO)
+		return "tso";
+	snprintf(buf, cap, "%u", opt->size);
+	return buf;
+}

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The switches that are measured: vmswitch and testpmd here, Open vSwitch in peer_ovs.py.
+
+A peer is used like this: missing() says why it cannot be used, start(sockets) starts it with a port
+for each socket (the generator listens on them, as QEMU does), settled() is called when all guests
+are connected and known, counters() reads {"busy_cycles", "frames"} as far as it counts them, stop()
+ends it. Every program it starts stands on one CPU.
+"""
+
+import json
+import os
+import pathlib
+import re
+import select
+import shutil
+import time
+
+from .procs import BenchError, command, cpu_seconds, tail, wait_until
+
+
+class Peer:
+    """What all peers share. `name` is what reports call it, `title` says how it is set up."""
+
+    name = title = ""
+    package = ""
+    max_guests = 2
+    learns = False
+    hugepages = 0
+    # Where the sockets are, if not in a folder made for the run; further words for the generator.
+    sockets, words = "", ()
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.dir = None
+        self.processes = []
+        self.commands = []
+
+    def missing(self):
+        """Why it cannot be used here, or an empty string."""
+        return ""
+
+    def version(self):
+        """What its program calls itself."""
+        return ""
+
+    def begin(self, folder):
+        """A folder for one run."""
+        self.dir = pathlib.Path(folder)
+        self.processes, self.commands = [], []
+
+    def launch(self, argv, **options):
+        """Start one of its programs on the switch's CPU."""
+        self.commands.append(" ".join(map(str, argv)))
+        process = self.lab.programs.start(argv, self.dir / f"{self.name}.log",
+                                          cpu=self.lab.switch_cpu, **options)
+        self.processes.append(process)
+        return process
+
+    def start(self, sockets):
+        """Start it with a port for each socket."""
+        raise NotImplementedError
+
+    def settled(self):
+        """All guests are connected, and have sent."""
+
+    def clear(self):
+        """Begin to count anew, where counters cannot be subtracted."""
+
+    def counters(self):
+        """{"busy_cycles", "frames"} so far; empty if it does not count."""
+        return {}
+
+    def cpu_seconds(self):
+        """Processor time of all its programs."""
+        return sum(cpu_seconds(process) for process in self.processes)
+
+    def stop(self):
+        """End it."""
+        for process in reversed(self.processes):
+            self.lab.programs.stop(process)
+        self.processes = []
+
+
+class VmSwitch(Peer):
+    """vmswitchd with one private switch; `build` is a build folder other than the usual one."""
+
+    name, title = "vmswitch", "vmswitchd, private switch, learning"
+    max_guests = 384
+    learns = True
+    options = ()
+
+    def __init__(self, lab, build=None, name=None):
+        super().__init__(lab)
+        self.build = pathlib.Path(build or lab.build)
+        self.name = name or self.name
+        self.macs = 0
+
+    def program(self, name):
+        """Path of one of our programs."""
+        return self.build / "control" / name
+
+    def missing(self):
+        for name in ("vmswitchd", "vmswitch"):
+            if not os.access(self.program(name), os.X_OK):
+                return f"{self.program(name)} is not built"
+        return ""
+
+    def version(self):
+        return command([self.program("vmswitchd"), "--version"]).strip()
+
+    def ctl(self, *words, check=True):
+        """Run the command vmswitch; returns what it printed."""
+        return command([self.program("vmswitch"), *words], check=check,
+                       env={"VMSWITCH_SOCKET": str(self.dir / "control.sock")})
+
+    def start(self, sockets):
+        process = self.launch([self.program("vmswitchd"), "--socket", self.dir / "control.sock",
+                               "--cpu", self.lab.switch_cpu, *self.options])
+        log = self.dir / f"{self.name}.log"
+        wait_until(lambda: "ready: version" in log.read_text(errors="replace"), 30,
+                   f"vmswitchd is not ready: {tail(log)}", process)
+        self.ctl("switch", "add", "lan", "type", "private")
+        if self.macs:
+            self.ctl("switch", "set", "lan", "fdb-size", 2 * self.macs + 8192)
+        for n, socket in enumerate(sockets):
+            self.add_port(f"p{n}", socket)
+
+    def add_port(self, name, socket):
+        """A port on the switch."""
+        self.ctl("port", "add", name, "switch", "lan", "type", "guest", "socket", socket)
+        if self.macs:
+            self.ctl("port", "set", name, "max-macs", self.macs + 1024)
+
+    def counters(self):
+        try:
+            rows = json.loads(self.ctl("-j", "worker", "show", check=False))
+            return {"busy_cycles": sum(int(row["busy_cycles"]) for row in rows),
+                    "frames": sum(int(row["frames"]) for row in rows)}
+        except (ValueError, KeyError, TypeError):
+            return {}
+
+
+class VmSwitchAwake(VmSwitch):
+    """The same without naps: the worker never sleeps."""
+
+    name, title = "vmswitch-nap0", "vmswitchd --nap 0: the worker never sleeps"
+    options = ("--nap", "0")
+
+
+def eal(lab, prefix, megabytes):
+    """EAL's arguments that all DPDK peers share: no device of the machine is touched."""
+    words = ["--no-pci", "--in-memory", "--file-prefix", prefix, "-m", str(megabytes)]
+    return words if lab.hugepages else [*words, "--no-huge"]
+
+
+class Testpmd(Peer):
+    """Two vhost ports tied together: the cost of two copies, without switching."""
+
+    name, title = "testpmd", "testpmd, two vhost ports, io mode: forwards without switching"
+    package = "dpdk"
+    hugepages = 256
+    PROMPT = b"testpmd> "
+
+    def missing(self):
+        return "" if shutil.which("dpdk-testpmd") else "package dpdk is not installed"
+
+    def version(self):
+        return command(["dpkg-query", "-W", "-f", "${Version}", "dpdk"], check=False).strip()
+
+    def start(self, sockets):
+        cpu, argv = self.lab.switch_cpu, ["dpdk-testpmd"]
+        argv += ["--lcores", f"0@{cpu},1@{cpu}", *eal(self.lab, f"vsb{os.getpid()}", 512)]
+        for n, socket in enumerate(sockets):
+            argv += ["--vdev", f"net_vhost{n},iface={socket},client=1,queues=1"]
+        argv += ["--", "-i", "--nb-cores=1", "--forward-mode=io", "--txd=1024", "--rxd=1024",
+                 "--total-num-mbufs=65536", "--record-core-cycles"]
+        self.data = b""
+        process = self.launch(argv, pipes=True, own_net=True)
+        os.set_blocking(process.stdout.fileno(), False)
+        self.talk(None, 30)
+        self.talk("start")
+
+    def talk(self, line, timeout=10):
+        """Give testpmd a command; returns what it printed until its next prompt."""
+        process, deadline = self.processes[0], time.monotonic() + timeout
+        if line is not None:
+            process.stdin.write(line.encode() + b"\n")
+            process.stdin.flush()
+        data = b""
+        while self.PROMPT not in data:
+            left = deadline - time.monotonic()
+            if left <= 0 or process.poll() is not None:
+                raise BenchError(f"testpmd does not answer '{line}': {data[-300:]!r} "
+                                 f"{tail(self.dir / 'testpmd.log')}")
+            if select.select([process.stdout], [], [], min(left, 0.5))[0]:
+                data += os.read(process.stdout.fileno(), 1 << 16)
+        return data.decode(errors="replace")
+
+    def clear(self):
+        self.talk("clear fwd stats all")
+
+    def counters(self):
+        return parse_testpmd(self.talk("show fwd stats all"))
+
+    def stop(self):
+        if self.processes and self.processes[0].poll() is None:
+            try:
+                self.processes[0].stdin.write(b"stop\nquit\n")
+                self.processes[0].stdin.flush()
+                wait_until(lambda: self.processes[0].poll() is not None, 5, "testpmd ends")
+            except (OSError, BenchError):
+                pass
+        super().stop()
+
+
+def parse_testpmd(text):
+    """Busy cycles and packets from `show fwd stats all` with --record-core-cycles."""
+    found = re.search(r"total cycles=(\d+) / total \w+ packets=(\d+)", text)
+    if found is None:
+        return {}
+    return {"busy_cycles": int(found.group(1)), "frames": int(found.group(2))}

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The workloads by name, the features that some wait for, and what each mode runs.
+
+Who brings a feature adds its name to PRESENT, or a workload that uses it; until then a report lists
+the workload as absent.
+"""
+
+import dataclasses
+
+# Features of the switch that workloads may need.
+PRESENT = frozenset()
+
+# Frames in flight of a closed loop, over all flows: fits a ring of 1024 whoever sends to whom.
+# Where a frame takes several buffers, or rings are shorter, a workload says less.
+IN_FLIGHT = 1024
+RATES_MPPS = (0.5, 1, 2, 4, 6, 8, 12)
+SCALE = (2, 4, 8, 16, 32, 64)
+SCALE_FULL = (128, 256, 384)
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    """One workload. `kind` names what is done (see kinds.py), `options` are further words for
+    vsgen, `peers` says who takes part: "all" or "vmswitch". `x` is its place on the axis of the
+    chart `group`, if it is one point of a line."""
+
+    name: str
+    text: str
+    kind: str = "closed"
+    size: str = "64"
+    guests: int = 2
+    flow: str = "pairs"
+    options: tuple = ()
+    peers: str = "all"
+    needs: str = ""
+    group: str = ""
+    x: float = None
+    macs: int = 0
+    quiet: int = 0
+    in_flight: int = IN_FLIGHT
+
+    def flows(self):
+        """Pairs of a sender and a receiver."""
+        talking = self.guests - self.quiet
+        if self.flow != "pairs":
+            return talking - 1
+        return talking // 2 if "--one-way" in self.options else talking
+
+    def window(self):
+        """Frames that each flow has in flight."""
+        return max(4, min(512, self.in_flight // self.flows()))
+
+    def words(self):
+        """The part of vsgen's command line that this workload decides."""
+        words = ["--guests", str(self.guests), "--flow", self.flow, "--size", self.size]
+        if self.macs:
+            words += ["--macs", str(self.macs)]
+        if self.quiet:
+            words += ["--quiet-guests", str(self.quiet)]
+        return [*words, *self.options]
+
+
+def _pairs():
+    yield Workload("pair-64", "two guests, both ways, 64 bytes")
+    yield Workload("pair-1514", "two guests, both ways, 1514 bytes", size="1514")
+    yield Workload("pair-tso", "two guests, 64 KiB TSO frames", size="tso", needs="TSO",
+                   in_flight=64)
+    yield Workload("pair-imix", "two guests, IMIX", size="imix")
+    yield Workload("pair-9000", "two guests, 9000 bytes", size="9000", in_flight=160)
+    yield Workload("oneway-64", "one guest to another, 64 bytes", options=("--one-way",))
+    yield Workload("pair-64-header", "64 bytes; the guests look at headers only",
+                   options=("--touch", "header"))
+    yield Workload("pair-1514-untouched", "1514 bytes; the guests do not look at the frames",
+                   size="1514", options=("--touch", "none"))
+    yield Workload("pair-64-netkvm", "64 bytes, as the Windows driver", options=("--profile",
+                                                                               "netkvm"))
+    yield Workload("pair-64-legacy", "64 bytes, as a legacy driver", options=("--profile",
+                                                                            "legacy"),
+                   in_flight=256)
+    yield Workload("pair-1514-split", "1514 bytes, no mergeable buffers, no indirect descriptors",
+                   size="1514", options=("--no-mergeable", "--no-indirect"))
+    yield Workload("pair-64-noevent", "64 bytes, no event index", options=("--no-event-idx",))
+    yield Workload("macs-1k", "two guests with 1000 addresses each", macs=1000)
+    yield Workload("quiet-62", "a pair, and 62 guests that are quiet", guests=64, quiet=62,
+                   peers="vmswitch", kind="fair")
+
+
+def _many():
+    for n in (*SCALE, *SCALE_FULL):
+        yield Workload(f"scale-{n}", f"{n} guests in pairs, 64 bytes", guests=n, peers="vmswitch",
+                       group="scale", x=n)
+    yield Workload("all-to-one-8", "seven guests send to one, 64 bytes", guests=8,
+                   flow="all-to-one", peers="vmswitch", kind="fair")
+    yield Workload("one-to-all-8", "one guest sends to seven, 64 bytes", guests=8,
+                   flow="one-to-all", peers="vmswitch", kind="fair")
+
+
+def _others():
+    yield Workload("latency-64", "64 bytes at half the median rate of pair-64", kind="latency")
+    yield Workload("loss-64", "64 bytes at fixed offered rates", kind="loss")
+    yield Workload("crosscheck-64", "frames counted by generator and switch", kind="crosscheck")
+    yield Workload("idle", "two guests, no traffic", kind="idle")
+    yield Workload("reconfig-64", "ports come and go, addresses are forgotten, at half rate",
+                   kind="reconfig", peers="vmswitch")
+    yield Workload("vm-2", "two QEMU guests, iperf3", kind="vm", guests=2, peers="vmswitch")
+    yield Workload("vm-4", "four QEMU guests, iperf3 in pairs", kind="vm", guests=4,
+                   peers="vmswitch")
+
+
+def _absent():
+    for name, text, needs in (
+            ("uplink-64", "guest, uplink, guest", "uplink ports"),
+            ("host-64", "host and guest", "host ports"),
+            ("host-bridge", "host to host, beside the Linux bridge", "host ports"),
+            ("nvgre-1400", "guests through a tunnel", "NVGRE"),
+            ("vmq-64", "queues per VM, on and off", "VMQ"),
+            ("static-64", "static table entries", "static table entries"),
+            ("macs-100k", "100,000 addresses", "static table entries"),
+            ("macs-1m", "1,000,000 addresses", "static table entries")):
+        yield Workload(name, text, needs=needs)
+
+
+ALL = {one.name: one for part in (_pairs(), _many(), _others(), _absent()) for one in part}
+
+
+def absent(names=None):
+    """[{workload, feature}] of what waits for a feature."""
+    return [{"workload": one.name, "feature": one.needs} for one in ALL.values()
+            if one.needs and one.needs not in PRESENT and (names is None or one.name in names)]
+
+
+def present(names):
+    """The workloads of these names that can run."""
+    return [ALL[name] for name in names if not ALL[name].needs or ALL[name].needs in PRESENT]
+
+
+@dataclasses.dataclass(frozen=True)
+class Mode:
+    """How much is done. Rounds are made until each comparison has its pairs, rounds_max at most,
+    and none is begun that would end after budget_s."""
+
+    name: str
+    workloads: tuple
+    peers: tuple
+    budget_s: float
+    rounds_min: int
+    rounds_max: int
+    windows: int
+    warmup_ms: int
+    window_ms: int = 500
+    tries: int = 3
+
+
+BASE_PEERS = ("vmswitch", "ovs-normal", "ovs-mac-flows", "ovs-port-to-port", "testpmd")
+QUICK = Mode("quick", ("pair-64", "pair-1514", "pair-tso"), ("vmswitch", "ovs-normal", "testpmd"),
+             165, 5, 6, 5, 500, tries=2)
+DEFAULT = Mode("default",
+               ("pair-64", "pair-1514", "pair-tso", "crosscheck-64", "latency-64", "loss-64",
+                "idle", "reconfig-64", "all-to-one-8", *(f"scale-{n}" for n in SCALE)),
+               BASE_PEERS, 1150, 5, 12, 8, 1000)
+FULL = Mode("full", tuple(ALL),
+            (*BASE_PEERS, "vmswitch-nap0", "ovs-normal-emc1", "ovs-normal-retries0",
+             "ovs-port-to-port-best"), 6 * 3600, 10, 20, 12, 1000)
