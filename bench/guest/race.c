@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +43,7 @@ static void *run(void *arg)
 	while (!__atomic_load_n(&race->stop, __ATOMIC_RELAXED)) {
 		store(race->addr, race->width, race->value[i]);
 		i = i + 1 < race->n ? i + 1 : 0;
-		race->writes++;
+		__atomic_store_n(&race->writes, race->writes + 1, __ATOMIC_RELAXED);
 	}
 	/* The first value stays. */
 	store(race->addr, race->width, race->value[0]);
@@ -56,6 +57,8 @@ static void *run(void *arg)
  * @value: values; the first one is there in the end
  * @n: their number, 1 to 16
  * @ret_race: handle for vsg_race_stop()
+ *
+ * Returns when the first value was written: on a busy machine the thread may come late.
  *
  * Return: 0 or -errno.
  */
@@ -79,6 +82,8 @@ int vsg_race_start(void *addr, uint32_t width, const uint64_t *value, uint32_t n
 		free(race);
 		return -err;
 	}
+	while (!__atomic_load_n(&race->writes, __ATOMIC_RELAXED))
+		sched_yield();
 	*ret_race = race;
 	return 0;
 }

@@ -222,6 +222,6 @@ def test_kill_a_guest(lan, victim):
             one.stdout.close()
         begin = time.monotonic()
         lan.wait("killed", lambda r: r["state"] == "waiting")
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < LIMIT
     victim.check()
     assert lan.daemon.drops("sink").keys() == {"rx_full"}

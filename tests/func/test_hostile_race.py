@@ -15,6 +15,7 @@ from frames import mac, text
 from vsguest import DESC_INDIRECT, DESC_NEXT, DESC_WRITE, region
 
 BURSTS = 25
+PATIENCE = 20.0         # seconds; nothing here takes one of them on a quiet machine
 HEADS = 32
 MIB = 1 << 20
 
@@ -152,7 +153,7 @@ def test_race(scene, name):
         if not row["up"] or "index" in name:
             restart(scene)
             stage = Stage(scene)
-    assert writes > BURSTS
+    assert writes >= BURSTS
     scene.victim.check()
     restart(scene)
     scene.drain()
@@ -187,7 +188,7 @@ def test_source_address_is_judged_once(scene):
     values = [int.from_bytes(v, "little") for v in (good, bad)]
     seen = 0
     with scene.evil.race(stage.gpa + 16, 8, values) as race:
-        for _ in range(BURSTS * 4):
+        for _ in rounds(lambda: seen and scene.daemon.drops("evil").get("spoof")):
             goal = scene.evil.tx.used_idx + HEADS & 0xffff
             shoot(scene.evil.tx, *[0] * HEADS)
             frames = wait_all(scene, goal)
@@ -195,14 +196,23 @@ def test_source_address_is_judged_once(scene):
             assert all(frame[6:12] == EVIL for frame in frames)
         assert race.stop() > 0
     scene.victim.check()
-    spoofed = scene.daemon.drops("evil").get("spoof", 0)
-    assert spoofed and seen, "the race was never won or never lost"
     assert scene.lan.fdb()[text(mac(0xa1))] == "va"
+
+
+def rounds(decided):
+    """BURSTS * 4 rounds, and as many again until the race has had all its outcomes: on a busy
+    machine the racing thread may not run for a while."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        yield from range(BURSTS * 4)
+        if decided():
+            return
+        assert time.monotonic() < end, "the race was never won, or never lost"
 
 
 def wait_all(scene, idx):
     """Everything that reached the peer while a burst was taken."""
-    end = time.monotonic() + 2.0
+    end = time.monotonic() + PATIENCE
     got = []
     while scene.evil.tx.used_idx != idx:
         assert time.monotonic() < end, "the burst is not taken"
@@ -219,16 +229,15 @@ def test_offload_bits_are_judged_once(scene):
     scene.open()
     stage = Stage(scene)
     with scene.evil.race(stage.gpa, 2, [0, 0x0101]):
-        for _ in range(BURSTS * 4):
+        for _ in rounds(lambda: scene.daemon.drops("evil").get("offload_denied")):
             goal = scene.evil.tx.used_idx + HEADS & 0xffff
             shoot(scene.evil.tx, *[0] * HEADS)
-            end = time.monotonic() + 2.0
+            end = time.monotonic() + PATIENCE
             while scene.evil.tx.used_idx != goal or scene.peer.rx.pending():
                 assert time.monotonic() < end
                 if scene.peer.recv(0.001) is not None:
                     hdr = scene.peer.last_hdr()
                     assert (hdr.flags, hdr.gso_type) == (0, 0)
-    assert scene.daemon.drops("evil").get("offload_denied"), "the race was never won"
     assert scene.daemon.drops("evil").keys() == {"offload_denied"}
 
 
