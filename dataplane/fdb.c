@@ -31,6 +31,7 @@ struct vs_fdb {
 	int32_t *retired;           /* slots waiting for the grace period */
 	uint32_t size;
 	uint32_t used;
+	uint32_t generation;
 };
 
 static struct key make_key(uint16_t fid, const struct rte_ether_addr *mac)
@@ -102,9 +103,15 @@ struct vs_fdb_entry *vs_fdb_find(const struct vs_fdb *fdb, uint16_t fid,
 	return slot < 0 ? NULL : &fdb->entry[slot];
 }
 
+/* What workers reported of this table may be out of date. */
+static void renew_generation(struct vs_fdb *fdb)
+{
+	__atomic_store_n(&fdb->generation, fdb->generation + 1, __ATOMIC_RELAXED);
+}
+
 /* The address is in the table at @e already. */
-static enum vs_fdb_learnt relearn(struct vs_fdb_entry *e, uint16_t port, enum vs_fdb_kind kind,
-				  uint32_t now_s, uint16_t *ret_old)
+static enum vs_fdb_learnt relearn(struct vs_fdb *fdb, struct vs_fdb_entry *e, uint16_t port,
+				  enum vs_fdb_kind kind, uint32_t now_s, uint16_t *ret_old)
 {
 	uint16_t old = e->port;
 
@@ -119,6 +126,7 @@ static enum vs_fdb_learnt relearn(struct vs_fdb_entry *e, uint16_t port, enum vs
 		return VS_FDB_KNOWN;
 	*ret_old = old;
 	__atomic_store_n(&e->port, port, __ATOMIC_RELAXED);
+	renew_generation(fdb);
 	return VS_FDB_MOVED;
 }
 
@@ -131,7 +139,7 @@ enum vs_fdb_learnt vs_fdb_learn(struct vs_fdb *fdb, uint16_t fid, const struct r
 	struct vs_fdb_entry *e;
 
 	if (slot >= 0)
-		return relearn(&fdb->entry[slot], port, kind, now_s, ret_old);
+		return relearn(fdb, &fdb->entry[slot], port, kind, now_s, ret_old);
 	if (fdb->used == fdb->size)
 		return VS_FDB_FULL;
 
@@ -203,6 +211,7 @@ uint32_t vs_fdb_remove(struct vs_fdb *fdb, const struct vs_fdb_filter *filter,
 			removed(e, ctx);
 		forget_key(fdb, fdb->retired[i]);
 	}
+	renew_generation(fdb);
 	vs_rcu_synchronize(fdb->rcu);
 	for (i = 0; i < n; i++) {
 		fdb->entry[fdb->retired[i]].port = VS_FDB_NO_PORT;
@@ -229,6 +238,11 @@ int vs_fdb_walk(const struct vs_fdb *fdb,
 		err = visit(key->fid, &key->mac, &fdb->entry[slot], ctx);
 	}
 	return err;
+}
+
+uint32_t vs_fdb_generation(const struct vs_fdb *fdb)
+{
+	return __atomic_load_n(&fdb->generation, __ATOMIC_RELAXED);
 }
 
 uint32_t vs_fdb_used(const struct vs_fdb *fdb)

@@ -123,6 +123,9 @@ int vs_fdb_walk(const struct vs_fdb *fdb,
 			     const struct vs_fdb_entry *e, void *ctx),
 		void *ctx);
 
+/** vs_fdb_generation() - worker or control: another number whenever entries were removed or moved. */
+uint32_t vs_fdb_generation(const struct vs_fdb *fdb);
+
 /** vs_fdb_used() - entries in the table. */
 uint32_t vs_fdb_used(const struct vs_fdb *fdb);
 

@@ -12,7 +12,8 @@
  * Every packet's source is looked up. An address that is known at this port costs one store a
  * second. A new or moved one is reported to control, which owns the table; until control has
  * entered it (some ten microseconds), more frames from it come by, so a small cache keeps an
- * address from being reported again within REPORT_AGAIN_MS, and VS_LEARN_RATE_PPS limits what
+ * address from being reported again within REPORT_AGAIN_MS (unless entries were removed or moved
+ * meanwhile: it may have been one of them), and VS_LEARN_RATE_PPS limits what
  * one port may have learnt. A static address (one given to a port) is never reported from
  * elsewhere.
  */
@@ -28,7 +29,7 @@ enum {
 };
 
 /* Was this very fact reported a moment ago? If not, it is now. */
-static bool reported_lately(struct vs_ctx *ctx, const struct vs_event *ev)
+static bool reported_lately(struct vs_ctx *ctx, const struct vs_event *ev, uint32_t generation)
 {
 	struct vs_reported *slot;
 	uint64_t key = 0;
@@ -36,10 +37,11 @@ static bool reported_lately(struct vs_ctx *ctx, const struct vs_event *ev)
 	memcpy(&key, &ev->mac, sizeof(ev->mac));
 	key |= (uint64_t)ev->port << 48;
 	slot = &ctx->reported[(key * 0x9e3779b97f4a7c15u) >> (64 - VS_REPORTED_BITS)];
-	if (slot->key == key &&
+	if (slot->key == key && slot->generation == generation &&
 	    ctx->now_tsc - slot->when_tsc < rte_get_tsc_hz() / 1000 * REPORT_AGAIN_MS)
 		return true;
 	slot->key = key;
+	slot->generation = generation;
 	slot->when_tsc = ctx->now_tsc;
 	return false;
 }
@@ -61,7 +63,7 @@ static void learn(struct vs_ctx *ctx, const struct vs_port_hot *port, const stru
 	}
 	if (e && e->kind == VS_FDB_STATIC)
 		return;
-	if (reported_lately(ctx, &ev))
+	if (reported_lately(ctx, &ev, vs_fdb_generation(port->fdb)))
 		return;
 	if (vs_pace_admit(&ctx->pace[port->id].learn, ctx->now_tsc, VS_LEARN_RATE_PPS))
 		vs_event_push(&ctx->events, &ev);

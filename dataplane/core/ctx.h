@@ -28,6 +28,7 @@ struct vs_port_pace {
 /** struct vs_reported - an address that was reported to control, and when */
 struct vs_reported {
 	uint64_t key;
+	uint32_t generation; /* of the table that did not know it */
 	uint64_t when_tsc;
 };
 

@@ -62,6 +62,29 @@ static void test_learn_event(void **state)
 	sf_free(s);
 }
 
+/* What was forgotten a moment after it was reported is learnt from its next frame. */
+static void test_forgotten_is_reported(void **state)
+{
+	const struct vs_fdb_filter all = {.what = VS_FDB_ALL_LEARNT};
+	struct sf *s = sf_new();
+
+	look_up(s, 1, sf_broadcast(), sf_mac(9));
+	assert_int_equal(sf_events(s, NULL), 1);
+	sf_learn(s, sf_mac(9), 1, VS_FDB_LEARNT);
+	assert_int_equal(vs_fdb_remove(s->fdb, &all, NULL, NULL), 1);
+	look_up(s, 1, sf_broadcast(), sf_mac(9));
+	assert_int_equal(sf_events(s, NULL), 1);
+	look_up(s, 1, sf_broadcast(), sf_mac(9));
+	assert_int_equal(sf_events(s, NULL), 0);
+
+	/* It moves away and comes back at once. */
+	sf_learn(s, sf_mac(9), 1, VS_FDB_LEARNT);
+	sf_learn(s, sf_mac(9), 2, VS_FDB_LEARNT);
+	look_up(s, 1, sf_broadcast(), sf_mac(9));
+	assert_int_equal(sf_events(s, NULL), 1);
+	sf_free(s);
+}
+
 static void test_moved_is_reported(void **state)
 {
 	struct sf *s = sf_new();
@@ -282,6 +305,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_learn_event),
+		cmocka_unit_test(test_forgotten_is_reported),
 		cmocka_unit_test(test_moved_is_reported),
 		cmocka_unit_test(test_static_is_not_reported),
 		cmocka_unit_test(test_learn_pace),
