@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/core/reap.h"
 
+#include "dataplane/core/fdkind.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -136,24 +136,6 @@ static void wait_for(struct batch *b)
 		batch_free(b);
 }
 
-static bool is_eventfd(int fd)
-{
-	static const char wanted[] = "anon_inode:[eventfd]";
-	char path[40];
-	char link[40];
-	ssize_t n;
-
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = readlink(path, link, sizeof(link));
-	return n == (ssize_t)strlen(wanted) && !memcmp(link, wanted, strlen(wanted));
-}
-
-/* Asks nobody but the kernel: only tmpfs, memfds and hugetlbfs have seals. */
-static bool is_memory_file(int fd)
-{
-	return fcntl(fd, F_GET_SEALS) >= 0;
-}
-
 void vs_reap_close(struct vs_reap *reap, const int *fd, unsigned int n)
 {
 	struct batch *b = NULL;
@@ -162,7 +144,7 @@ void vs_reap_close(struct vs_reap *reap, const int *fd, unsigned int n)
 	for (i = 0; i < n; i++) {
 		if (fd[i] < 0)
 			continue;
-		if (!b && !is_memory_file(fd[i]) && !is_eventfd(fd[i]))
+		if (!b && !vs_fd_is_memory_file(fd[i]) && !vs_fd_is_eventfd(fd[i]))
 			b = calloc(1, sizeof(*b));
 		/* No memory for it: nothing better is left. */
 		if (b && b->n < VS_REAP_MAX)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/guest/mem.h"
 
+#include "dataplane/core/fdkind.h"
 #include "dataplane/guest/sigbus.h"
 
 #include <errno.h>
@@ -79,7 +80,7 @@ static const char *check_file(int fd)
 {
 	struct statx stx;
 
-	if (fcntl(fd, F_GET_SEALS) >= 0)
+	if (vs_fd_is_memory_file(fd))
 		return NULL;
 	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx))
 		return "a memory descriptor that cannot be examined";

@@ -4,11 +4,11 @@
  */
 #include "dataplane/guest/vhost.h"
 
+#include "dataplane/core/fdkind.h"
 #include "dataplane/guest/notify.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -121,19 +121,6 @@ int vs_vhost_set_vring_enable(struct vs_vhost *dev, const struct vs_vhost_msg *m
 	return 0;
 }
 
-/* Only an eventfd takes any number of writes and never blocks or sends a signal. */
-static bool is_eventfd(int fd)
-{
-	static const char wanted[] = "anon_inode:[eventfd]";
-	char path[40];
-	char link[40];
-	ssize_t n;
-
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = readlink(path, link, sizeof(link));
-	return n == (ssize_t)strlen(wanted) && !memcmp(link, wanted, strlen(wanted));
-}
-
 static void set_call(struct vs_vhost *dev, struct vs_vring *vr, int fd)
 {
 	int old = __atomic_exchange_n(&vr->ring.call_fd, fd, __ATOMIC_ACQ_REL);
@@ -171,7 +158,7 @@ int vs_vhost_set_vring_fd(struct vs_vhost *dev, const struct vs_vhost_msg *msg,
 	if (fds->n != (has_fd ? 1u : 0u))
 		return vs_vhost_refuse(dev, "not the one descriptor it announces");
 	if (has_fd) {
-		if (!is_eventfd(fds->fd[0]))
+		if (!vs_fd_is_eventfd(fds->fd[0]))
 			return vs_vhost_refuse(dev, "a descriptor that is not an eventfd");
 		/* Where vs_notify() has nothing better than a write, it must not wait. */
 		if (fcntl(fds->fd[0], F_SETFL, O_RDWR | O_NONBLOCK))
