@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The canned bursts. */
+#include "bench/stage/stage.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* clang-format off */
+const struct vss_case vss_cases[] = {
+	{"unicast-64", "32 frames of 64 bytes to one port, addresses learnt",
+	 64, VSS_TO_ONE, VSS_SOURCE_LEARNT, true},
+	{"unicast-1514", "32 frames of 1514 bytes to one port, addresses learnt",
+	 1514, VSS_TO_ONE, VSS_SOURCE_LEARNT, false},
+	{"unicast-9000", "32 frames of 9000 bytes to one port, in merged buffers of 1536 bytes",
+	 9000, VSS_TO_ONE, VSS_SOURCE_LEARNT, false},
+	{"spread-64", "32 frames of 64 bytes to 8 ports in turn, addresses learnt",
+	 64, VSS_TO_EACH, VSS_SOURCE_LEARNT, false},
+	{"flood-64", "32 broadcasts of 64 bytes, each to 8 ports",
+	 64, VSS_TO_ALL, VSS_SOURCE_LEARNT, false},
+	{"learn-64", "32 frames of 64 bytes to one port, each from an unknown address",
+	 64, VSS_TO_ONE, VSS_SOURCE_NEW, false},
+};
+/* clang-format on */
+const size_t vss_n_cases = RTE_DIM(vss_cases);
+
+const struct vss_case *vss_case_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < vss_n_cases; i++)
+		if (strcmp(vss_cases[i].name, name) == 0)
+			return &vss_cases[i];
+	return NULL;
+}
+
+unsigned int vss_case_copies(const struct vss_case *kind)
+{
+	return kind->target == VSS_TO_ALL ? VSS_FRAMES * VSS_RECEIVERS : VSS_FRAMES;
+}
+
+struct rte_ether_addr vss_mac(unsigned int port)
+{
+	return (struct rte_ether_addr){{0x02, 0, 0, 0, 0, (uint8_t)(port + 1)}};
+}
+
+struct rte_ether_addr vss_mac_new(unsigned int i)
+{
+	return (struct rte_ether_addr){{0x02, 0, 0, 0x11, (uint8_t)(i >> 8), (uint8_t)i}};
+}
+
+static struct rte_ether_addr destination(const struct vss_case *kind, unsigned int i)
+{
+	switch (kind->target) {
+	case VSS_TO_EACH:
+		return vss_mac(1 + i % VSS_RECEIVERS);
+	case VSS_TO_ALL:
+		return (struct rte_ether_addr){{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+	case VSS_TO_ONE:
+		break;
+	}
+	return vss_mac(1);
+}
+
+static void write_frame(const struct vss_case *kind, unsigned int i, uint8_t *at)
+{
+	struct rte_ether_addr dst = destination(kind, i);
+	struct rte_ether_addr src = kind->source == VSS_SOURCE_NEW ? vss_mac_new(i) : vss_mac(0);
+	uint32_t k;
+
+	memcpy(at, &dst, sizeof(dst));
+	memcpy(at + RTE_ETHER_ADDR_LEN, &src, sizeof(src));
+	/* The EtherType for local experiments (IEEE 802.3, 9.2.3 of 802-2014). */
+	at[12] = 0x88;
+	at[13] = 0xb5;
+	for (k = sizeof(struct rte_ether_hdr); k < kind->len; k++)
+		at[k] = (uint8_t)(k + i);
+}
+
+int vss_case_prefill(const struct vss_case *kind, struct vsg_guest *driver)
+{
+	struct iovec frame[VSS_FRAMES];
+	unsigned int i;
+	uint8_t *bytes;
+	int err;
+
+	bytes = malloc((size_t)VSS_FRAMES * kind->len);
+	if (!bytes)
+		return -ENOMEM;
+	for (i = 0; i < VSS_FRAMES; i++) {
+		frame[i].iov_base = bytes + (size_t)i * kind->len;
+		frame[i].iov_len = kind->len;
+		write_frame(kind, i, frame[i].iov_base);
+	}
+	err = vsg_net_tx_prefill(driver, 0, frame, VSS_FRAMES);
+	free(bytes);
+	return err;
+}
