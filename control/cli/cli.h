@@ -14,13 +14,17 @@ enum {
 	CLI_OK = 0,
 	CLI_FAILED = 1, /* the daemon said no, or is not there */
 	CLI_USAGE = 2,
+
+	/** Rows of an argument table, at most. */
+	CLI_ARGS_MAX = 32,
 };
 
 /** What stands on the command line. */
 enum cli_type {
-	CLI_WORD,   /* sent as it is; the daemon checks it */
-	CLI_PATH,   /* sent as an absolute one: the daemon's current directory is another */
-	CLI_NUMBER, /* u32 */
+	CLI_WORD,    /* sent as it is; the daemon checks it */
+	CLI_PATH,    /* sent as an absolute one: the daemon's current directory is another */
+	CLI_NUMBER,  /* u32 */
+	CLI_SECONDS, /* with up to three decimals; never sent */
 	CLI_MAC,
 	CLI_MAC_OR_ANY, /* "any": all zero */
 	CLI_CHOICE,     /* one of @choices, its value sent as u32 */
@@ -44,6 +48,7 @@ struct cli_choice {
  * @attr:	that it fills, 0: none
  * @local:	bit set in struct cli.local, for what the daemon is not told
  * @group:	not 0: arguments of one group exclude each other
+ * @min, @max:	of a number that the daemon is not told and so cannot judge; seconds: in ms
  */
 struct cli_arg {
 	const char *word;
@@ -54,7 +59,20 @@ struct cli_arg {
 	const struct cli_choice *choices;
 	unsigned int local;
 	unsigned int group;
+	uint32_t min;
+	uint32_t max;
 	const char *help;
+};
+
+/**
+ * struct cli_value - what was given for an argument that the verb itself looks at: words, and
+ * numbers, seconds and choices that are not sent
+ * @word:	as it was typed; NULL: nothing was given
+ * @number:	of CLI_NUMBER; of CLI_CHOICE its value; of CLI_SECONDS milliseconds
+ */
+struct cli_value {
+	const char *word;
+	uint32_t number;
 };
 
 struct cli;
@@ -79,6 +97,7 @@ struct cli_object {
  * struct cli - one run of the program
  * @local:	bits of arguments that are not sent
  * @given:	bit per row of the verb's argument table
+ * @value:	per row, too
  * @msg:	the request as parsed
  * @error:	what is wrong with the command line
  */
@@ -89,6 +108,7 @@ struct cli {
 	const struct cli_verb *verb;
 	unsigned int local;
 	uint32_t given;
+	struct cli_value value[CLI_ARGS_MAX];
 	struct vs_client *client;
 	struct out out;
 	struct vs_msg msg;
@@ -134,7 +154,7 @@ enum cli_parsed cli_parse(struct cli *cli, int argc, char **argv);
 /** cli_help() - print what there is, for all of it, an object or a verb (NULL: all). */
 void cli_help(FILE *file, const struct cli_object *object, const struct cli_verb *verb);
 
-/** cli_run() - open the connection and run the verb. Return: exit status. */
+/** cli_run() - open cli->client and run the verb, which may set it to NULL. Return: exit status. */
 int cli_run(struct cli *cli);
 
 /**

@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/cli/cli.h"
 
-#include <time.h>
-
-/** format_time() - UTC to the microsecond. */
-static void format_time(uint64_t ns, char *text, size_t size)
-{
-	time_t seconds = (time_t)(ns / 1000000000);
-	char date[32] = "";
-	struct tm tm;
-
-	if (gmtime_r(&seconds, &tm))
-		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text, size, "%s.%06uZ", date, (unsigned int)(ns % 1000000000 / 1000));
-}
-
 static int print_notice(const struct nlattr *const *tb, void *ctx)
 {
 	struct out *o = &((struct cli *)ctx)->out;
 	char when[64];
 
-	format_time(cli_num(tb, VS_ATTR_TIME), when, sizeof(when));
+	out_time(cli_num(tb, VS_ATTR_TIME), when, sizeof(when));
 	out_row_begin(o);
 	out_str(o, OUT_EVERYWHERE, "time", "", when);
 	out_str(o, OUT_EVERYWHERE, "event", "", cli_str(tb, VS_ATTR_EVENT));

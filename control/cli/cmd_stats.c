@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "control/cli/cli.h"
+#include "control/cli/cmd_watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +196,8 @@ static int audit(struct cli *cli)
 
 const struct cli_verb cli_stats_verbs[] = {
 	{"show", VS_CMD_STATS_GET, show_args, show, "counters of ports: frames and bytes, no FCS"},
+	{"watch", VS_CMD_STATS_GET, watch_args, watch,
+	 "frames and bits per second, and drops, again and again; from and to the guest, no FCS"},
 	{"audit", VS_CMD_AUDIT_GET, cli_no_args, audit,
 	 "check that every frame is accounted for; exit status 1 if a sum does not hold"},
 	{0},

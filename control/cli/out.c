@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
 	CELLS_MAX = 40,
@@ -34,9 +35,14 @@ void out_open(struct out *o, FILE *file, enum out_format format, enum out_layout
 
 /* ---- strings of others on our terminal ---- */
 
-static bool is_plain(unsigned char c, bool utf8)
+/* U+0080 to U+009F control a terminal as ESC does: the last one of two bytes is 0x80 to 0x9f. */
+static bool is_plain(const char *s, bool utf8)
 {
-	return c >= 0x20 && c != 0x7f && (c < 0x80 || utf8);
+	unsigned char c = (unsigned char)s[0];
+
+	if (c < 0x80)
+		return c >= 0x20 && c != 0x7f;
+	return utf8 && !(c == 0xc2 && (unsigned char)s[1] < 0xa0);
 }
 
 /** escape() - copy of @s that is safe to print; NULL if there is no memory. */
@@ -51,10 +57,13 @@ static char *escape(const char *s)
 	if (!copy)
 		return NULL;
 	for (p = copy; *s; s++) {
-		if (is_plain((unsigned char)*s, utf8))
+		if (is_plain(s, utf8)) {
 			*p++ = *s;
-		else
-			p += sprintf(p, "\\x%02x", (unsigned char)*s);
+			continue;
+		}
+		p += sprintf(p, "\\x%02x", (unsigned char)*s);
+		if (utf8 && (unsigned char)*s == 0xc2)
+			p += sprintf(p, "\\x%02x", (unsigned char)*++s);
 	}
 	*p = '\0';
 	return copy;
@@ -71,6 +80,19 @@ json_t *out_string(const char *value)
 	json = copy ? json_string(copy) : NULL;
 	free(copy);
 	return json;
+}
+
+/* ---- times ---- */
+
+void out_time(uint64_t ns, char *text, size_t size)
+{
+	time_t seconds = (time_t)(ns / 1000000000);
+	char date[32] = "";
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm))
+		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text, size, "%s.%06uZ", date, (unsigned int)(ns % 1000000000 / 1000));
 }
 
 /* ---- collecting ---- */
@@ -293,6 +315,18 @@ void out_discard(struct out *o)
 	json_decref(o->object);
 	o->objects = NULL;
 	o->object = NULL;
+}
+
+json_t *out_take(struct out *o)
+{
+	json_t *objects = o->objects ? o->objects : json_array();
+
+	o->objects = NULL;
+	out_discard(o);
+	if (!o->failed)
+		return objects;
+	json_decref(objects);
+	return NULL;
 }
 
 int out_close(struct out *o)

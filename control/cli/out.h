@@ -85,8 +85,17 @@ void out_note(struct out *o, const char *fmt, ...) __attribute__((format(printf,
  */
 int out_close(struct out *o);
 
+/**
+ * out_take() - end JSON that is to become part of other JSON
+ * Return: the array of objects, owned by the caller; NULL if there is no memory.
+ */
+json_t *out_take(struct out *o);
+
 /** out_discard() - free what was collected, print nothing. */
 void out_discard(struct out *o);
+
+/** out_time() - @ns since 1970 as UTC to the microsecond, e.g. 2026-01-31T23:59:59.000001Z. */
+void out_time(uint64_t ns, char *text, size_t size);
 
 /** out_string() - JSON string of any bytes; bytes that are not UTF-8 become \xNN. */
 json_t *out_string(const char *value);

@@ -5,111 +5,85 @@
  */
 #include "control/cli/cli.h"
 #include "control/cli/mac.h"
+#include "control/cli/words.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* ---- complaints ---- */
-
-enum {
-	/** Longer words are not compared. */
-	WORD_MAX = 24,
-	/** Letters that may differ for "did you mean". */
-	DISTANCE_MAX = 2,
-};
-
-/** struct accepted - words that could stand here, for a complaint */
-struct accepted {
-	char list[256];
-	const char *nearest;
-	unsigned int distance;
-};
-
-static __attribute__((format(printf, 2, 3))) void complain(struct cli *cli, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(cli->error, sizeof(cli->error), fmt, ap);
-	va_end(ap);
-}
-
-static unsigned int least(unsigned int a, unsigned int b, unsigned int c)
-{
-	unsigned int m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/** distance() - letters to insert, leave out or change to make @b of @a (Levenshtein). */
-static unsigned int distance(const char *a, const char *b)
-{
-	unsigned int row[WORD_MAX + 1];
-	size_t la = strlen(a), lb = strlen(b), i, j;
-
-	if (la > WORD_MAX || lb > WORD_MAX)
-		return WORD_MAX;
-	for (j = 0; j <= lb; j++)
-		row[j] = (unsigned int)j;
-	for (i = 1; i <= la; i++) {
-		unsigned int diagonal = row[0];
-
-		row[0] = (unsigned int)i;
-		for (j = 1; j <= lb; j++) {
-			unsigned int above = row[j];
-
-			row[j] =
-				least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[lb];
-}
-
-static void accept_word(struct accepted *acc, const char *given, const char *word,
-			const char *value)
-{
-	size_t len = strlen(acc->list);
-	unsigned int d;
-
-	snprintf(acc->list + len, sizeof(acc->list) - len, "%s%s%s%s", len ? ", " : "", word,
-		 value && word[0] ? " " : "", value ? value : "");
-	if (!word[0])
-		return;
-	d = distance(given, word);
-	if (d < acc->distance && d < strlen(word)) {
-		acc->distance = d;
-		acc->nearest = word;
-	}
-}
-
-static void complain_word(struct cli *cli, const char *given, const char *after,
-			  const struct accepted *acc)
-{
-	bool near = acc->nearest && acc->distance <= DISTANCE_MAX;
-
-	complain(cli, "unknown word '%s' after '%s'%s%s%s%s%s", given, after,
-		 near ? " (did you mean '" : "", near ? acc->nearest : "", near ? "'?)" : "",
-		 acc->list[0] ? "; accepted here: " : "; nothing more is accepted here", acc->list);
-}
-
 /* ---- values ---- */
+
+/** kept() - where the value of an argument goes that the verb itself looks at. */
+static struct cli_value *kept(struct cli *cli, const struct cli_arg *arg)
+{
+	return &cli->value[arg - cli->verb->args];
+}
+
+static int put_word(struct cli *cli, const struct cli_arg *arg, const char *text)
+{
+	kept(cli, arg)->word = text;
+	if (arg->attr)
+		vs_msg_put_str(&cli->msg, arg->attr, text);
+	return 0;
+}
 
 static int put_number(struct cli *cli, const struct cli_arg *arg, const char *text)
 {
+	uint32_t max = arg->attr ? UINT32_MAX : arg->max;
+	uint32_t min = arg->attr ? 0 : arg->min;
 	unsigned long long value;
 	char *end;
 
 	errno = 0;
 	value = strtoull(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end || errno || value > UINT32_MAX) {
-		complain(cli, "'%s' after '%s' is not a number (0 to 4294967295)", text, arg->word);
+	if (text[0] < '0' || text[0] > '9' || *end || errno || value < min || value > max) {
+		words_complain(cli, "'%s' after '%s' is not a number (%u to %u)", text, arg->word,
+			       min, max);
 		return -EINVAL;
 	}
-	vs_msg_put_u32(&cli->msg, arg->attr, (uint32_t)value);
+	if (arg->attr)
+		vs_msg_put_u32(&cli->msg, arg->attr, (uint32_t)value);
+	else
+		*kept(cli, arg) = (struct cli_value){text, (uint32_t)value};
+	return 0;
+}
+
+/** read_ms() - "1", "0.5" or "12.125" in milliseconds. Return: false if it is none of that kind. */
+static bool read_ms(const char *text, uint64_t *ret_ms)
+{
+	unsigned int decimals = 0;
+	uint64_t ms = 0;
+	bool point = false;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	for (; *text; text++) {
+		if (*text == '.' && !point && text[1]) {
+			point = true;
+			continue;
+		}
+		if (*text < '0' || *text > '9' || decimals == 3 || ms > UINT32_MAX)
+			return false;
+		ms = 10 * ms + (uint64_t)(*text - '0');
+		decimals += point;
+	}
+	for (; decimals < 3; decimals++)
+		ms *= 10;
+	*ret_ms = ms;
+	return true;
+}
+
+static int put_seconds(struct cli *cli, const struct cli_arg *arg, const char *text)
+{
+	uint64_t ms;
+
+	if (!read_ms(text, &ms) || ms < arg->min || ms > arg->max) {
+		words_complain(cli, "'%s' after '%s' is not a number of seconds (%g to %g)", text,
+			       arg->word, arg->min / 1000.0, arg->max / 1000.0);
+		return -EINVAL;
+	}
+	*kept(cli, arg) = (struct cli_value){text, (uint32_t)ms};
 	return 0;
 }
 
@@ -118,8 +92,10 @@ static int put_mac(struct cli *cli, const struct cli_arg *arg, const char *text)
 	uint8_t mac[MAC_BYTES] = {0};
 
 	if (!(arg->type == CLI_MAC_OR_ANY && strcmp(text, "any") == 0) && mac_parse(text, mac)) {
-		complain(cli, "'%s' after '%s' is not a MAC address such as 00:15:5d:01:32:11%s",
-			 text, arg->word, arg->type == CLI_MAC_OR_ANY ? ", and not 'any'" : "");
+		words_complain(cli,
+			       "'%s' after '%s' is not a MAC address such as 00:15:5d:01:32:11%s",
+			       text, arg->word,
+			       arg->type == CLI_MAC_OR_ANY ? ", and not 'any'" : "");
 		return -EINVAL;
 	}
 	vs_msg_put_bytes(&cli->msg, arg->attr, mac, sizeof(mac));
@@ -128,18 +104,20 @@ static int put_mac(struct cli *cli, const struct cli_arg *arg, const char *text)
 
 static int put_choice(struct cli *cli, const struct cli_arg *arg, const char *text)
 {
-	struct accepted acc = {.distance = WORD_MAX};
+	struct words_accepted acc = {.distance = WORDS_FAR};
 	const struct cli_choice *c;
 
 	for (c = arg->choices; c->word; c++) {
 		if (strcmp(c->word, text) == 0) {
 			if (arg->attr)
 				vs_msg_put_u32(&cli->msg, arg->attr, c->value);
+			else
+				*kept(cli, arg) = (struct cli_value){text, c->value};
 			return 0;
 		}
-		accept_word(&acc, text, c->word, NULL);
+		words_accept(&acc, text, c->word, NULL);
 	}
-	complain_word(cli, text, arg->word, &acc);
+	words_wrong(cli, text, arg->word, &acc);
 	return -EINVAL;
 }
 
@@ -158,10 +136,10 @@ static int put_path(struct cli *cli, const struct cli_arg *arg, const char *text
 		len = asprintf(&path, "%s/%s", strcmp(here, "/") == 0 ? "" : here, text);
 	free(here);
 	if (len < 0) {
-		complain(cli,
-			 "'%s' after '%s': cannot tell the current directory; "
-			 "write a path that begins with /",
-			 text, arg->word);
+		words_complain(cli,
+			       "'%s' after '%s': cannot tell the current directory; "
+			       "write a path that begins with /",
+			       text, arg->word);
 		return -EINVAL;
 	}
 	vs_msg_put_str(&cli->msg, arg->attr, path);
@@ -173,12 +151,13 @@ static int put_value(struct cli *cli, const struct cli_arg *arg, const char *tex
 {
 	switch (arg->type) {
 	case CLI_WORD:
-		vs_msg_put_str(&cli->msg, arg->attr, text);
-		return 0;
+		return put_word(cli, arg, text);
 	case CLI_PATH:
 		return put_path(cli, arg, text);
 	case CLI_NUMBER:
 		return put_number(cli, arg, text);
+	case CLI_SECONDS:
+		return put_seconds(cli, arg, text);
 	case CLI_MAC:
 	case CLI_MAC_OR_ANY:
 		return put_mac(cli, arg, text);
@@ -220,7 +199,7 @@ static const struct cli_arg *rival(const struct cli *cli, const struct cli_arg *
 /** find_arg() - which argument @text is or announces, or NULL with a complaint. */
 static const struct cli_arg *find_arg(struct cli *cli, const char *text, const char *after)
 {
-	struct accepted acc = {.distance = WORD_MAX};
+	struct words_accepted acc = {.distance = WORDS_FAR};
 	const struct cli_arg *arg, *other;
 
 	for (arg = cli->verb->args; !is_end(arg); arg++) {
@@ -232,16 +211,16 @@ static const struct cli_arg *find_arg(struct cli *cli, const char *text, const c
 		if (!other)
 			return arg;
 		if (other == arg)
-			complain(cli, "'%s' is there twice", text);
+			words_complain(cli, "'%s' is there twice", text);
 		else
-			complain(cli, "'%s' and '%s' exclude each other", other->word, text);
+			words_complain(cli, "'%s' and '%s' exclude each other", other->word, text);
 		return NULL;
 	}
 	for (arg = cli->verb->args; !is_end(arg); arg++) {
 		if (!rival(cli, arg))
-			accept_word(&acc, text, arg->word ? arg->word : "", arg->value);
+			words_accept(&acc, text, arg->word ? arg->word : "", arg->value);
 	}
-	complain_word(cli, text, after, &acc);
+	words_wrong(cli, text, after, &acc);
 	return NULL;
 }
 
@@ -260,7 +239,7 @@ static bool wants_change(enum vs_cmd cmd)
 
 static int check_complete(struct cli *cli)
 {
-	struct accepted acc = {.distance = WORD_MAX};
+	struct words_accepted acc = {.distance = WORDS_FAR};
 	const struct cli_arg *arg;
 	bool change = false;
 
@@ -268,18 +247,18 @@ static int check_complete(struct cli *cli)
 		bool given = (cli->given & bit_of(cli, arg)) != 0;
 
 		if (arg->need == CLI_MUST && !given) {
-			complain(cli, "%s %s: %s%s%s is missing", cli->object->word,
-				 cli->verb->word, arg->word ? arg->word : "", arg->word ? " " : "",
-				 arg->value);
+			words_complain(cli, "%s %s: %s%s%s is missing", cli->object->word,
+				       cli->verb->word, arg->word ? arg->word : "",
+				       arg->word ? " " : "", arg->value);
 			return -EINVAL;
 		}
 		change |= given && arg->need == CLI_MAY;
 		if (arg->need == CLI_MAY)
-			accept_word(&acc, "", arg->word ? arg->word : "", arg->value);
+			words_accept(&acc, "", arg->word ? arg->word : "", arg->value);
 	}
 	if (!change && wants_change(cli->verb->cmd)) {
-		complain(cli, "%s %s: nothing to change; accepted here: %s", cli->object->word,
-			 cli->verb->word, acc.list);
+		words_complain(cli, "%s %s: nothing to change; accepted here: %s",
+			       cli->object->word, cli->verb->word, acc.list);
 		return -EINVAL;
 	}
 	return 0;
@@ -299,8 +278,8 @@ static int parse_args(struct cli *cli, int argc, char **argv)
 		cli->given |= bit_of(cli, arg);
 		cli->local |= arg->local;
 		if (arg->word && arg->value && ++i == argc) {
-			complain(cli, "'%s' is followed by nothing: %s is wanted", arg->word,
-				 arg->value);
+			words_complain(cli, "'%s' is followed by nothing: %s is wanted", arg->word,
+				       arg->value);
 			return -EINVAL;
 		}
 		if (put_value(cli, arg, argv[i]))
@@ -319,34 +298,35 @@ static bool wants_help(const char *word)
 
 static const struct cli_object *find_object(struct cli *cli, const char *word)
 {
-	struct accepted acc = {.distance = WORD_MAX};
+	struct words_accepted acc = {.distance = WORDS_FAR};
 	const struct cli_object *object;
 
 	for (object = cli_objects; object->word; object++) {
 		if (strcmp(object->word, word) == 0)
 			return object;
-		accept_word(&acc, word, object->word, NULL);
+		words_accept(&acc, word, object->word, NULL);
 	}
-	accept_word(&acc, word, "help", NULL);
-	complain_word(cli, word, "vmswitch", &acc);
+	words_accept(&acc, word, "help", NULL);
+	words_wrong(cli, word, "vmswitch", &acc);
 	return NULL;
 }
 
 static const struct cli_verb *find_verb(struct cli *cli, const char *word)
 {
-	struct accepted acc = {.distance = WORD_MAX};
+	struct words_accepted acc = {.distance = WORDS_FAR};
 	const struct cli_verb *verb;
 
 	for (verb = cli->object->verbs; verb->run; verb++) {
 		if (strcmp(verb->word, word) == 0)
 			return verb;
-		accept_word(&acc, word, verb->word, NULL);
+		words_accept(&acc, word, verb->word, NULL);
 	}
-	accept_word(&acc, word, "help", NULL);
+	words_accept(&acc, word, "help", NULL);
 	if (word[0])
-		complain_word(cli, word, cli->object->word, &acc);
+		words_wrong(cli, word, cli->object->word, &acc);
 	else
-		complain(cli, "%s: what with it? accepted here: %s", cli->object->word, acc.list);
+		words_complain(cli, "%s: what with it? accepted here: %s", cli->object->word,
+			       acc.list);
 	return NULL;
 }
 
@@ -374,8 +354,9 @@ enum cli_parsed cli_parse(struct cli *cli, int argc, char **argv)
 	cli->verb = NULL;
 	cli->local = 0;
 	cli->given = 0;
+	memset(cli->value, 0, sizeof(cli->value));
 	if (argc == 0) {
-		complain(cli, "what to do? 'vmswitch help' says what there is");
+		words_complain(cli, "what to do? 'vmswitch help' says what there is");
 		return CLI_WRONG;
 	}
 	if (wants_help(argv[0]))

@@ -27,7 +27,8 @@ int cli_run(struct cli *cli)
 	if (vs_client_open(cli->socket, &cli->client, &fail))
 		return cli_complain("%s", fail.text);
 	status = cli->verb->run(cli);
-	vs_client_close(cli->client);
+	if (cli->client)
+		vs_client_close(cli->client);
 	return status;
 }
 

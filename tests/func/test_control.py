@@ -174,8 +174,8 @@ def test_help(vmswitchd):
     assert text == vmswitchd.check("--help")
     lines = [line.split() for line in text.splitlines() if line.startswith("vmswitch ")]
     verbs = {tuple(line[1:3]) for line in lines if len(line) > 2 and line[2] in (
-        "add", "show", "set", "del", "flush", "audit")}
-    assert len(verbs) == 14
+        "add", "show", "set", "del", "flush", "audit", "watch")}
+    assert len(verbs) == 15
     for name, verb in verbs:
         assert f"vmswitch {name} {verb}" in vmswitchd.check(name, verb, "help")
         assert f"vmswitch {name} {verb}" in vmswitchd.check(name, "help")
