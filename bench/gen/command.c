@@ -65,15 +65,24 @@ static int get_probe(const json_t *cmd, struct gen_trial *t)
 	return -EINVAL;
 }
 
-static int get_latency(const struct gen *g, const json_t *cmd, struct gen_trial *t)
+static int get_flag(const json_t *cmd, const char *name, bool *ret)
 {
-	const json_t *v = json_object_get(cmd, "latency");
+	const json_t *v = json_object_get(cmd, name);
 
 	if (v && !json_is_boolean(v)) {
-		gen_report_error("'latency' must be true or false");
+		gen_report_error("'%s' must be true or false", name);
 		return -EINVAL;
 	}
-	t->latency = json_is_true(v);
+	*ret = json_is_true(v);
+	return 0;
+}
+
+static int get_latency(const struct gen *g, const json_t *cmd, struct gen_trial *t)
+{
+	int err = get_flag(cmd, "latency", &t->latency);
+
+	if (err)
+		return err;
 	if (t->latency && (g->opt.touch == GEN_TOUCH_NONE || g->opt.null)) {
 		gen_report_error("'latency' needs frames with a time in them: no --touch none, no "
 				 "--null");
@@ -102,6 +111,12 @@ static void do_trial(struct gen *g, const json_t *cmd)
 	if (!err)
 		err = get_latency(g, cmd, &t);
 	if (!err)
+		err = get_flag(cmd, "reconnect", &t.revive);
+	if (!err && t.revive && g->opt.null) {
+		gen_report_error("'reconnect': there is no switch");
+		err = -EINVAL;
+	}
+	if (!err)
 		err = get_probe(cmd, &t);
 	if (err)
 		return;
@@ -112,11 +127,16 @@ static void do_trial(struct gen *g, const json_t *cmd)
 		gen_report_error("trial: %s", strerror(-err));
 }
 
-static void do_learn(struct gen *g)
+static void do_learn(struct gen *g, const json_t *cmd)
 {
 	uint64_t frames = 0;
-	int err = g->opt.null ? 0 : gen_load_learn(g, &frames);
+	uint32_t rate = 0;
+	int err = whole(cmd, "rate", 1, 1000000, &rate);
 
+	if (err)
+		return;
+	if (!g->opt.null)
+		err = gen_load_learn(g, rate, &frames);
 	if (err)
 		gen_report_error("learn: %s", strerror(-err));
 	else
@@ -133,7 +153,7 @@ static int do_command(struct gen *g, const json_t *cmd)
 	} else if (strcmp(name, "trial") == 0) {
 		do_trial(g, cmd);
 	} else if (strcmp(name, "learn") == 0) {
-		do_learn(g);
+		do_learn(g, cmd);
 	} else if (strcmp(name, "reconnect") == 0 && g->opt.null) {
 		gen_report_error("reconnect: there is no switch");
 	} else if (strcmp(name, "reconnect") == 0) {

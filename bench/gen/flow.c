@@ -123,8 +123,12 @@ void gen_flow_reset(struct gen *g)
 	g->busy = 0;
 	g->bad = 0;
 	g->strays = 0;
+	g->late = 0;
 	g->bytes = 0;
 	g->timeouts = 0;
+	g->arrived = 0;
+	g->silence = 0;
+	g->revived = 0;
 	g->check_left = g->opt.check;
 }
 
@@ -150,6 +154,7 @@ void gen_flow_count(const struct gen *g, struct gen_count *ret_count)
 	}
 	c.bad = g->bad;
 	c.strays = g->strays;
+	c.late = g->late;
 	c.bytes = g->bytes;
 	c.busy = g->busy;
 	c.steal_ticks = gen_clock_steal();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What frames look like: Ethernet, IPv4, UDP (TCP for TSO), stamp, pattern.
+ * What frames look like: Ethernet, IPv4, UDP (for TSO: TCP with a timestamp option, as Linux sends
+ * it, its checksum not finished), stamp, pattern.
  *
  * Addresses: guest g has the MAC addresses 02:gg:gg:mm:mm:mm for m = 0 ... M-1 and the IP address
  * 10.gg.gg.1. The pattern is the same in all frames, so that a sender copies it from its cache.
@@ -17,7 +18,9 @@
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 
-#define TSO_MSS 1460
+#define TSO_MSS 1448
+#define TSO_OPTIONS 12 /* bytes: two no-operations, timestamp */
+#define TCP_CSUM_OFFSET 16
 
 _Static_assert(sizeof(struct gen_stamp) == 22, "a frame of 64 bytes holds headers and stamp");
 
@@ -25,7 +28,8 @@ static void set_imix(struct gen *g)
 {
 	static const uint32_t size[3] = {64, 570, 1518};
 	static const uint8_t count[3] = {28, 16, 4};
-	uint32_t acc[3] = {0}, i, k, best;
+	int32_t acc[3] = {0}; /* falls below zero when a size is ahead of its share */
+	uint32_t i, k, best;
 
 	memcpy(g->size, size, sizeof(size));
 	g->n_sizes = 3;
@@ -51,10 +55,10 @@ int gen_frame_init(struct gen *g)
 {
 	uint32_t i;
 
-	g->pattern = malloc(GEN_TSO_FRAME);
+	g->pattern = malloc(GEN_MAX_TSO);
 	if (!g->pattern)
 		return -ENOMEM;
-	for (i = 0; i < GEN_TSO_FRAME; i++)
+	for (i = 0; i < GEN_MAX_TSO; i++)
 		g->pattern[i] = (uint8_t)(i * 167 + (i >> 8) * 13 + 5);
 	g->stamp_at = sizeof(struct ethhdr) + sizeof(struct iphdr) + sizeof(struct udphdr);
 	g->head_len = GEN_MIN_FRAME;
@@ -66,15 +70,15 @@ int gen_frame_init(struct gen *g)
 		set_imix(g);
 	if (g->opt.size_kind != GEN_SIZE_TSO)
 		return 0;
-	g->size[0] = GEN_TSO_FRAME;
-	g->stamp_at = sizeof(struct ethhdr) + sizeof(struct iphdr) + sizeof(struct tcphdr);
+	g->stamp_at =
+		sizeof(struct ethhdr) + sizeof(struct iphdr) + sizeof(struct tcphdr) + TSO_OPTIONS;
 	g->head_len = GEN_HEAD;
 	g->vhdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	g->vhdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	g->vhdr.hdr_len = (uint16_t)g->stamp_at;
 	g->vhdr.gso_size = TSO_MSS;
 	g->vhdr.csum_start = sizeof(struct ethhdr) + sizeof(struct iphdr);
-	g->vhdr.csum_offset = 16;
+	g->vhdr.csum_offset = TCP_CSUM_OFFSET;
 	return 0;
 }
 
@@ -111,7 +115,12 @@ static void put_transport(const struct gen *g, const struct gen_flow *f, const s
 {
 	uint32_t queue = (uint32_t)(f->lane->pair - f->lane->guest->pair);
 	uint16_t port = htons((uint16_t)(49152 + queue));
-	struct tcphdr tcp = {.source = port, .dest = htons(5001), .doff = 5, .ack = 1};
+	static const uint8_t options[TSO_OPTIONS] = {TCPOPT_NOP, TCPOPT_NOP, TCPOPT_TIMESTAMP,
+						     TCPOLEN_TIMESTAMP};
+	struct tcphdr tcp = {.source = port,
+			     .dest = htons(5001),
+			     .ack = 1,
+			     .doff = (sizeof(tcp) + sizeof(options)) / 4};
 	struct udphdr udp = {.source = port, .dest = htons(5001)};
 
 	if (g->opt.size_kind == GEN_SIZE_TSO) {
@@ -119,6 +128,7 @@ static void put_transport(const struct gen *g, const struct gen_flow *f, const s
 		/* The sum of the pseudo header: whoever cuts the frame up finishes it. */
 		tcp.check = htons((uint16_t)sum16(&ip->saddr, 8, len + IPPROTO_TCP));
 		memcpy(at, &tcp, sizeof(tcp));
+		memcpy(at + sizeof(tcp), options, sizeof(options));
 		return;
 	}
 	udp.len = htons((uint16_t)len);
@@ -187,4 +197,37 @@ bool gen_frame_is_good(const struct gen *g, const struct gen_flow *f, const uint
 	       memcmp(frame + ETH_ALEN, head + ETH_ALEN, mac) == 0 &&
 	       memcmp(frame + 2 * ETH_ALEN, head + 2 * ETH_ALEN, ip_end - 2 * ETH_ALEN) == 0 &&
 	       memcmp(frame + from, g->pattern + from, len - from) == 0;
+}
+
+/**
+ * gen_frame_owes() - does a received header say what was owed when the frame was sent?
+ * @g: generator of TSO frames
+ * @vhdr: virtio header, 10 bytes at least
+ *
+ * A frame that is longer than a segment must arrive as a frame to be cut up, its checksum still to
+ * be finished: the receiver would otherwise take it for damaged.
+ *
+ * Return: whether it does.
+ */
+bool gen_frame_owes(const struct gen *g, const uint8_t *vhdr)
+{
+	struct virtio_net_hdr h;
+
+	memcpy(&h, vhdr, sizeof(h));
+	return (h.gso_type & ~VIRTIO_NET_HDR_GSO_ECN) == g->vhdr.gso_type && h.gso_size > 0 &&
+	       h.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM && h.csum_start == g->vhdr.csum_start &&
+	       h.csum_offset == g->vhdr.csum_offset;
+}
+
+/**
+ * gen_frame_bufs() - receive chains that the longest frame takes
+ * @g: generator whose guests are up
+ *
+ * Return: their number, 1 without mergeable buffers.
+ */
+uint32_t gen_frame_bufs(const struct gen *g)
+{
+	uint32_t len = g->hdr_len + g->size[g->n_sizes - 1];
+
+	return g->mergeable ? (len + g->rx_room - 1) / g->rx_room : 1;
 }

@@ -26,8 +26,12 @@
 #define GEN_MAX_WINDOWS 1000
 #define GEN_MIN_FRAME 64u
 #define GEN_MAX_FRAME 9000u
-#define GEN_TSO_FRAME 65534u /* Ethernet header and an IP packet of 65520 bytes */
-#define GEN_HEAD 80u         /* headers and stamp of the longest kind, rounded up */
+#define GEN_MIN_TSO 1515u
+#define GEN_TSO_FRAME 65226u /* 45 segments of 1448 and headers: the longest that Linux makes */
+#define GEN_MAX_TSO 65549u   /* Ethernet header and an IP packet of 65535 bytes */
+#define GEN_HEAD 96u         /* headers and stamp of the longest kind, rounded up */
+#define GEN_PIECE 4096u      /* of a long frame, one descriptor */
+#define GEN_MAX_DESCS 20u    /* of one chain */
 #define GEN_BURST 64u
 #define GEN_MAX_BUFS 256u /* of one burst of received frames */
 #define GEN_MAX_GAPS 32u
@@ -59,7 +63,7 @@ struct gen_opt {
 	uint32_t pairs;
 	uint32_t ring;
 	uint32_t macs;
-	uint32_t size; /* bytes without FCS; of GEN_SIZE_FIXED */
+	uint32_t size; /* bytes without FCS; of GEN_SIZE_FIXED and GEN_SIZE_TSO */
 	uint32_t check;
 	uint32_t timeout_s;
 	int32_t cpu; /* -1: not pinned */
@@ -123,6 +127,7 @@ enum gen_shape {
 	GEN_SHAPE_PLAIN,    /* header and frame in one */
 	GEN_SHAPE_APART,    /* one each */
 	GEN_SHAPE_INDIRECT, /* one each, in a table */
+	GEN_SHAPE_PIECES,   /* virtio and other headers, then pieces of GEN_PIECE */
 };
 
 /** One queue pair of one guest. */
@@ -132,6 +137,8 @@ struct gen_lane {
 	struct gen_flow *only; /* the one flow that arrives here, NULL if there are more */
 	uint16_t number;       /* of the guest */
 	bool quiet;
+	bool apart;    /* GEN_SHAPE_PIECES: the virtio header has a descriptor of its own */
+	bool indirect; /* GEN_SHAPE_PIECES: in a table */
 	enum gen_shape shape;
 	uint32_t rx_data; /* offset of a frame's first byte in a slot */
 };
@@ -145,6 +152,7 @@ struct gen_count {
 	uint64_t duplicates;
 	uint64_t bad;
 	uint64_t not_sent;
+	uint64_t late;
 	uint64_t strays;
 	uint64_t bytes;
 	uint64_t busy;
@@ -178,6 +186,8 @@ struct gen {
 	uint32_t active; /* guests that take part */
 	bool huge;
 	bool mergeable;
+	bool revive;      /* bring guests up again whose switch went away */
+	uint32_t rx_room; /* bytes of a receive chain, virtio header included */
 	uint32_t rx_max;  /* buffers looked at in one burst */
 	uint32_t hdr_len; /* virtio header */
 	uint32_t stamp_at;
@@ -197,10 +207,14 @@ struct gen {
 	uint64_t busy;
 	uint64_t bad;
 	uint64_t strays;
+	uint64_t late;  /* of the frames not sent: the generator had no time */
 	uint64_t bytes; /* of frames received */
 	uint64_t sink;  /* what reading came to, so that it is not left out */
 	uint64_t timeouts;
 	uint64_t housekept;
+	uint64_t arrived; /* when a frame last came, 0: never */
+	uint64_t silence; /* longest time without one */
+	uint64_t revived; /* guests brought up again */
 	uint64_t received[GEN_MAX_GUESTS];
 	uint64_t hist[GEN_HIST_SIZE];
 	double hz; /* of the TSC */
@@ -229,6 +243,7 @@ static inline uint64_t gen_tsc(void)
 int gen_setup_open(struct gen *g);
 int gen_setup_start(struct gen *g);
 int gen_setup_reconnect(struct gen *g);
+void gen_setup_revive(struct gen *g);
 void gen_setup_close(struct gen *g);
 
 /* frame */
@@ -237,6 +252,8 @@ void gen_frame_heads(struct gen *g, struct gen_flow *f);
 void gen_frame_mac(uint32_t guest, uint32_t mac, uint8_t *ret_mac);
 bool gen_frame_is_good(const struct gen *g, const struct gen_flow *f, const uint8_t *frame,
 		       uint32_t len);
+bool gen_frame_owes(const struct gen *g, const uint8_t *vhdr);
+uint32_t gen_frame_bufs(const struct gen *g);
 
 /* flow */
 int gen_flow_init(struct gen *g);
@@ -260,7 +277,7 @@ void gen_rx_null_fill(struct gen *g);
 /* load */
 int gen_load_run(struct gen *g, uint64_t until);
 int gen_load_settle(struct gen *g, double seconds);
-int gen_load_learn(struct gen *g, uint64_t *ret_frames);
+int gen_load_learn(struct gen *g, uint32_t rate, uint64_t *ret_frames);
 
 /* hist */
 void gen_hist_add(uint64_t *hist, uint64_t cycles);
@@ -284,6 +301,7 @@ struct gen_trial {
 	uint32_t windows;
 	uint32_t window_ms;
 	bool latency;
+	bool revive;
 	int probe[2]; /* CPUs, -1: no probe */
 };
 

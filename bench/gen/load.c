@@ -4,8 +4,9 @@
  *
  * Closed loop: a flow may send as long as fewer than W of its frames are in flight. Open loop:
  * frames fall due by the TSC, for all flows together, and go out in small batches, one flow after
- * the other. What is due and finds a full ring, or lies too far back because somebody took the
- * CPU away, is counted as not sent.
+ * the other. What is due and finds a full ring is not sent: the switch did not keep up. What lies
+ * too far back, because somebody took the CPU away or the rate is more than the generator can do,
+ * is not sent either, and counted as late beside that.
  *
  * Busy time is what lies between the last look at the clock and the end of a burst that had
  * something to do; the clock is read before each guest, so that empty polls are not counted.
@@ -27,8 +28,12 @@ static int poll_lane(struct gen *g, struct gen_lane *l)
 	uint64_t t = gen_tsc();
 	int n = gen_rx_poll(g, l, t);
 
-	if (n > 0)
-		g->busy += gen_tsc() - t;
+	if (n <= 0)
+		return n;
+	g->busy += gen_tsc() - t;
+	if (g->arrived && t - g->arrived > g->silence)
+		g->silence = t - g->arrived;
+	g->arrived = t;
 	return n;
 }
 
@@ -86,6 +91,7 @@ static uint64_t frames_due(const struct gen_load *load)
 static void give_up_due(struct gen *g, uint64_t n)
 {
 	g->flow[g->load.turn].not_sent += n;
+	g->late += n;
 	g->load.paced += n;
 }
 
@@ -123,6 +129,8 @@ static int housekeep(struct gen *g, uint64_t now)
 	int n = 0;
 
 	g->housekept = now;
+	if (g->revive)
+		gen_setup_revive(g);
 	for (i = 0; i < g->n_lanes && n >= 0; i++) {
 		if (g->lane[i].quiet)
 			n = gen_rx_poll(g, &g->lane[i], now);
@@ -215,6 +223,17 @@ static void lend(struct gen *g, struct gen_flow *f, uint32_t src, uint32_t mac)
 	gen_frame_heads(g, f);
 }
 
+/* Receive until it is the turn of an address; @rate of each guest's addresses a second. */
+static int await_turn(struct gen *g, uint64_t start, uint32_t mac, uint32_t rate)
+{
+	uint64_t due = rate ? start + (uint64_t)(g->hz * mac / rate) : 0;
+	int err = 0;
+
+	while (!err && gen_tsc() < due && !gen_stop)
+		err = poll_all(g);
+	return err;
+}
+
 static int learn_one(struct gen *g, struct gen_flow *f, uint32_t mac)
 {
 	uint64_t end = gen_tsc() + (uint64_t)(g->hz * LEARN_PATIENCE_S);
@@ -240,17 +259,20 @@ static int learn_one(struct gen *g, struct gen_flow *f, uint32_t mac)
 /**
  * gen_load_learn() - show the switch all addresses
  * @g: generator, idle
+ * @rate: addresses of each guest shown a second, 0: as fast as it goes
  * @ret_frames: number of frames sent
  *
  * First each guest's first address comes, slowly: the switch has to flood these frames. All others
- * then send to an address that is known, so that no limit of floods bites.
+ * then send to an address that is known, so that no limit of floods bites. They come twice, the
+ * second time without a limit, for what was lost.
  *
  * Return: 0 or -errno.
  */
-int gen_load_learn(struct gen *g, uint64_t *ret_frames)
+int gen_load_learn(struct gen *g, uint32_t rate, uint64_t *ret_frames)
 {
 	struct gen_flow f = {.head = g->heads + (size_t)g->n_flows * g->n_sizes, .id = UINT16_MAX};
 	uint32_t trial = g->trial, round, mac;
+	uint64_t start;
 	int err = 0;
 
 	if (g->active < 2)
@@ -262,8 +284,12 @@ int gen_load_learn(struct gen *g, uint64_t *ret_frames)
 			err = pause_for(g, 0.002 + 0.0002 * g->active);
 	}
 	for (round = 0; round < LEARN_ROUNDS && !err; round++) {
-		for (mac = 1; mac < g->opt.macs && !err && !gen_stop; mac++)
-			err = learn_one(g, &f, mac);
+		start = gen_tsc();
+		for (mac = 1; mac < g->opt.macs && !err && !gen_stop; mac++) {
+			err = await_turn(g, start, mac, round == 0 ? rate : 0);
+			if (!err)
+				err = learn_one(g, &f, mac);
+		}
 	}
 	if (!err)
 		err = pause_for(g, 0.02);

@@ -5,7 +5,8 @@
  * A thread on another CPU takes the place of the switch. For each transmit ring it knows the one
  * receive ring its frames go to (the partner's, same queue pair). It reads the chain's descriptors
  * for the length of the frame, names the next receive chain with that length in the partner's used
- * ring, and returns the transmit chain, in batches of up to 64. It reads and writes no frame, no
+ * ring (as many as a frame takes that is longer than one), and returns the transmit chain, in
+ * batches of up to 64 receive chains. It reads and writes no frame, no
  * header and no receive descriptor, looks no address up and counts nothing; the receiver finds a
  * frame that was put into its buffers once. Lines of payload therefore never leave the generator's
  * CPU: what is measured is the most that the generator can do, with rings shared between two CPUs
@@ -27,6 +28,8 @@
 struct wire {
 	struct vsg_ring *tx;
 	struct vsg_ring *rx;
+	const struct vsg_mem *mem; /* of the sender */
+	uint32_t bufs;             /* receive chains of a frame */
 	uint16_t tx_at;
 	uint16_t rx_at;
 };
@@ -40,15 +43,17 @@ struct gen_null {
 };
 
 /* Length of a chain as its driver wrote it, virtio header included. */
-static uint32_t chain_length(const struct gen *g, const struct vsg_ring *ring, uint16_t head)
+static uint32_t chain_length(const struct vsg_mem *mem, const struct vsg_ring *ring, uint16_t head)
 {
 	const struct vring_desc *d = &ring->desc[head];
 	const struct vring_desc *table;
-	uint32_t len = d->len;
+	uint32_t i, len = d->len;
 
 	if (d->flags & VRING_DESC_F_INDIRECT) {
-		table = vsg_mem_ptr(&g->guest[0]->mem, d->addr, d->len);
-		return table ? table[0].len + table[1].len : 0;
+		table = vsg_mem_ptr(mem, d->addr, d->len);
+		for (i = 0, len = 0; table && i < d->len / sizeof(*table); i++)
+			len += table[i].len;
+		return len;
 	}
 	while (d->flags & VRING_DESC_F_NEXT) {
 		d = &ring->desc[d->next];
@@ -57,24 +62,37 @@ static uint32_t chain_length(const struct gen *g, const struct vsg_ring *ring, u
 	return len;
 }
 
+/* Name the receive chains of a frame of @len bytes. */
+static void deliver(const struct gen *g, struct wire *w, uint32_t len)
+{
+	struct vring_used_elem *e;
+	uint32_t i, n;
+
+	for (i = 0; i < w->bufs; i++, w->rx_at++, len -= n) {
+		n = len < g->rx_room || w->bufs == 1 ? len : g->rx_room;
+		e = &w->rx->used->ring[w->rx_at & (w->rx->size - 1)];
+		e->id = w->rx->avail->ring[w->rx_at & (w->rx->size - 1)];
+		e->len = n;
+	}
+}
+
 static uint32_t move(const struct gen *g, struct wire *w)
 {
 	uint16_t tx = __atomic_load_n(&w->tx->avail->idx, __ATOMIC_ACQUIRE);
 	uint16_t rx, head;
-	uint32_t i, n = (uint16_t)(tx - w->tx_at);
-	struct vring_used_elem *e;
+	uint32_t i, n = (uint16_t)(tx - w->tx_at), most;
 
 	if (n == 0)
 		return 0;
 	rx = __atomic_load_n(&w->rx->avail->idx, __ATOMIC_ACQUIRE);
-	if (n > (uint16_t)(rx - w->rx_at))
-		n = (uint16_t)(rx - w->rx_at);
-	n = n < BATCH ? n : BATCH;
-	for (i = 0; i < n; i++, w->tx_at++, w->rx_at++) {
+	most = (uint16_t)(rx - w->rx_at);
+	most = (most < BATCH ? most : BATCH) / w->bufs;
+	n = n < most ? n : most;
+	if (n == 0)
+		return 0;
+	for (i = 0; i < n; i++, w->tx_at++) {
 		head = w->tx->avail->ring[w->tx_at & (w->tx->size - 1)];
-		e = &w->rx->used->ring[w->rx_at & (w->rx->size - 1)];
-		e->id = w->rx->avail->ring[w->rx_at & (w->rx->size - 1)];
-		e->len = chain_length(g, w->tx, head);
+		deliver(g, w, chain_length(w->mem, w->tx, head));
 		w->tx->used->ring[w->tx_at & (w->tx->size - 1)].id = head;
 		w->tx->used->ring[w->tx_at & (w->tx->size - 1)].len = 0;
 	}
@@ -138,6 +156,8 @@ int gen_null_start(struct gen *g)
 		f = &g->flow[i];
 		from = f->lane->pair;
 		null->wire[i].tx = &from->tx;
+		null->wire[i].mem = &f->lane->guest->mem;
+		null->wire[i].bufs = gen_frame_bufs(g);
 		null->wire[i].rx = &g->guest[f->dst]->pair[from - f->lane->guest->pair].rx;
 		quieten(null->wire[i].tx);
 		quieten(null->wire[i].rx);

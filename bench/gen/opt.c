@@ -15,7 +15,7 @@ static const char usage[] =
 	"  --connect           connect to the switch's sockets instead of listening\n"
 	"  --flow KIND         pairs | all-to-one | one-to-all | null (= --null)\n"
 	"  --one-way           pairs: only from even to odd guests\n"
-	"  --size BYTES        64..9000 without FCS | imix | tso (64)\n"
+	"  --size BYTES        64..9000 without FCS | imix | tso | tso:1515..65549 (64)\n"
 	"  --profile NAME      linux | netkvm | legacy\n"
 	"  --no-mergeable --no-indirect --no-event-idx\n"
 	"  --ring N            entries, a power of two 64..32768 (1024; legacy 256)\n"
@@ -164,13 +164,21 @@ static int set_size(struct gen_opt *opt, const char *text)
 	opt->size = GEN_MIN_FRAME;
 	if (strcmp(text, "imix") == 0)
 		opt->size_kind = GEN_SIZE_IMIX;
-	else if (strcmp(text, "tso") == 0)
+	else if (strncmp(text, "tso", 3) == 0)
 		opt->size_kind = GEN_SIZE_TSO;
 	else
 		opt->size_kind = GEN_SIZE_FIXED;
-	if (opt->size_kind != GEN_SIZE_FIXED)
+	if (opt->size_kind == GEN_SIZE_IMIX)
 		return 0;
-	return number("--size (or imix, tso)", text, GEN_MIN_FRAME, GEN_MAX_FRAME, &opt->size);
+	if (opt->size_kind == GEN_SIZE_FIXED)
+		return number("--size (or imix, tso)", text, GEN_MIN_FRAME, GEN_MAX_FRAME,
+			      &opt->size);
+	opt->size = GEN_TSO_FRAME;
+	if (text[3] == 0)
+		return 0;
+	if (text[3] != ':')
+		return complain("--size", text, "tso or tso:BYTES is wanted");
+	return number("--size tso", text + 4, GEN_MIN_TSO, GEN_MAX_TSO, &opt->size);
 }
 
 /* Options without a value. */
@@ -265,8 +273,8 @@ static int judge(struct gen_opt *opt)
 		why = "--socket needs a path with %u in it, once, for the number of the guest";
 	else if (opt->flow == GEN_FLOW_PAIRS && active % 2 && active > 1)
 		why = "--flow pairs needs an even number of guests that are not quiet";
-	else if (opt->null && (opt->flow != GEN_FLOW_PAIRS || opt->size_kind != GEN_SIZE_FIXED))
-		why = "--null goes with --flow pairs and one frame size";
+	else if (opt->null && opt->flow != GEN_FLOW_PAIRS)
+		why = "--null goes with --flow pairs";
 	else if (opt->null && (opt->check || active < 2))
 		why = "--null goes with two guests or more, and without --check";
 	else if (opt->touch == GEN_TOUCH_NONE && opt->check)
@@ -324,8 +332,8 @@ const char *gen_opt_size(const struct gen_opt *opt, char *buf, size_t cap)
 {
 	if (opt->size_kind == GEN_SIZE_IMIX)
 		return "imix";
-	if (opt->size_kind == GEN_SIZE_TSO)
+	if (opt->size_kind == GEN_SIZE_TSO && opt->size == GEN_TSO_FRAME)
 		return "tso";
-	snprintf(buf, cap, "%u", opt->size);
+	snprintf(buf, cap, "%s%u", opt->size_kind == GEN_SIZE_TSO ? "tso:" : "", opt->size);
 	return buf;
 }

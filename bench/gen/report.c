@@ -117,13 +117,14 @@ json_t *gen_report_counts(const struct gen_count *a, const struct gen_count *b, 
 	double seconds = (double)(b->tsc - a->tsc) / hz;
 	uint64_t busy = b->busy - a->busy;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}",
 			 "sent", (json_int_t)(b->sent - a->sent), "received", (json_int_t)received,
 			 "lost", (json_int_t)(b->lost - a->lost), "reordered",
 			 (json_int_t)(b->reordered - a->reordered), "duplicates",
 			 (json_int_t)(b->duplicates - a->duplicates), "bad",
 			 (json_int_t)(b->bad - a->bad), "not_sent",
-			 (json_int_t)(b->not_sent - a->not_sent), "strays",
+			 (json_int_t)(b->not_sent - a->not_sent), "late",
+			 (json_int_t)(b->late - a->late), "strays",
 			 (json_int_t)(b->strays - a->strays), "bytes",
 			 (json_int_t)(b->bytes - a->bytes), "seconds", seconds, "gen_busy",
 			 seconds > 0 ? (double)busy / (seconds * hz) : 0.0, "cycles_per_frame",

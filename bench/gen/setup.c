@@ -18,8 +18,6 @@ static const uint64_t tso_need = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST
 
 static uint32_t longest(const struct gen_opt *opt)
 {
-	if (opt->size_kind == GEN_SIZE_TSO)
-		return GEN_TSO_FRAME;
 	return opt->size_kind == GEN_SIZE_IMIX ? 1518 : opt->size;
 }
 
@@ -31,7 +29,7 @@ static uint32_t rx_room(const struct gen *g)
 
 	if (opt->profile == VSG_PROFILE_NETKVM || opt->size_kind == GEN_SIZE_TSO)
 		usual = RX_PAGE;
-	if (g->mergeable && !opt->null)
+	if (g->mergeable)
 		return usual;
 	/* Without merging every buffer must hold the longest frame. */
 	most += 12;
@@ -56,7 +54,7 @@ static void fill_cfg(struct gen *g, struct vsg_cfg *cfg)
 	cfg->flags |= VSG_F_POLL | (opt->connect || opt->null ? VSG_F_CLIENT : 0);
 	cfg->queue_pairs = opt->pairs;
 	cfg->ring_size = opt->ring;
-	cfg->indirect_max = 2;
+	cfg->indirect_max = opt->size_kind == GEN_SIZE_TSO ? GEN_MAX_DESCS : 2;
 	cfg->tx_buf_len = longest(opt) + 12;
 	g->mergeable = (cfg->features & BIT(VIRTIO_NET_F_MRG_RXBUF)) != 0;
 	cfg->rx_shape[cfg->n_rx_shape - 1] = rx_room(g);
@@ -207,6 +205,19 @@ static int start_guest(struct gen *g, uint32_t i)
 	return check_tso(g, guest->features);
 }
 
+static void set_shape(const struct gen *g, struct gen_lane *l)
+{
+	l->apart = l->guest->cfg.flags & VSG_F_TX_HDR_APART;
+	l->indirect = l->guest->features & BIT(VIRTIO_RING_F_INDIRECT_DESC);
+	l->shape = GEN_SHAPE_PLAIN;
+	if (l->apart)
+		l->shape = GEN_SHAPE_APART;
+	if (l->guest->cfg.flags & VSG_F_TX_INDIRECT)
+		l->shape = GEN_SHAPE_INDIRECT;
+	if (g->opt.size_kind == GEN_SIZE_TSO)
+		l->shape = GEN_SHAPE_PIECES;
+}
+
 static int make_lanes(struct gen *g)
 {
 	uint32_t i, k, last;
@@ -225,11 +236,7 @@ static int make_lanes(struct gen *g)
 			l->number = (uint16_t)i;
 			l->quiet = i >= g->active;
 			l->rx_data = l->guest->rx_off[last] + (last ? 0 : l->guest->hdr_len);
-			l->shape = GEN_SHAPE_PLAIN;
-			if (l->guest->cfg.flags & VSG_F_TX_HDR_APART)
-				l->shape = GEN_SHAPE_APART;
-			if (l->guest->cfg.flags & VSG_F_TX_INDIRECT)
-				l->shape = GEN_SHAPE_INDIRECT;
+			set_shape(g, l);
 		}
 	}
 	return 0;
@@ -238,9 +245,11 @@ static int make_lanes(struct gen *g)
 static void settle_features(struct gen *g)
 {
 	uint64_t features = g->guest[0]->features;
-	uint32_t bufs = 1;
+	uint32_t i, bufs = 1;
 
 	g->hdr_len = g->guest[0]->hdr_len;
+	for (i = 0; i < g->guest[0]->n_rx_seg; i++)
+		g->rx_room += g->guest[0]->rx_seg[i];
 	g->mergeable = (features & BIT(VIRTIO_NET_F_MRG_RXBUF)) != 0;
 	if (g->mergeable)
 		bufs = longest(&g->opt) / g->guest[0]->rx_seg[g->guest[0]->n_rx_seg - 1] + 1;
@@ -312,6 +321,28 @@ int gen_setup_reconnect(struct gen *g)
 		}
 	}
 	return 0;
+}
+
+/**
+ * gen_setup_revive() - bring guests up again whose switch went away and has come back
+ * @g: generator under load
+ *
+ * Does not wait for a switch: who has none yet gets another chance with the next call. A start
+ * that breaks off counts as none.
+ */
+void gen_setup_revive(struct gen *g)
+{
+	uint32_t i;
+
+	for (i = 0; i < g->opt.guests; i++) {
+		if (vsg_chan_is_alive(&g->guest[i]->chan) && g->guest[i]->started)
+			continue;
+		vsg_guest_hangup(g->guest[i]);
+		if (vsg_guest_start(g->guest[i], 0) == 0)
+			g->revived++;
+		else
+			vsg_guest_hangup(g->guest[i]);
+	}
 }
 
 /**

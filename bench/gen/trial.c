@@ -92,6 +92,8 @@ static void report_trial(struct gen *g, const struct gen_trial *t, const struct 
 	json_object_set_new(line, "all", all);
 	json_object_set_new(line, "windows", json_integer(t->windows));
 	json_object_set_new(line, "timeouts", json_integer((json_int_t)g->timeouts));
+	json_object_set_new(line, "silence_ms", json_real((double)g->silence * 1e3 / g->hz));
+	json_object_set_new(line, "revived", json_integer((json_int_t)g->revived));
 	json_object_set_new(line, "jain", json_real(gen_flow_jain(g, flows)));
 	json_object_set_new(line, "down", json_integer(count_down(g)));
 	json_object_set_new(line, "per_guest", gen_report_received(g, a->received));
@@ -150,6 +152,8 @@ static int run(struct gen *g, const struct gen_trial *t, uint64_t *flows)
 	err = gen_load_run(g, gen_tsc() + (uint64_t)(g->hz * t->warmup_ms / 1000.0));
 	if (err)
 		return err;
+	g->silence = 0;
+	g->revive = t->revive;
 	g->latency = t->latency && g->opt.touch != GEN_TOUCH_NONE && !g->opt.null;
 	for (i = 0; i < g->n_flows; i++)
 		flows[i] = g->flow[i].received;
@@ -157,6 +161,7 @@ static int run(struct gen *g, const struct gen_trial *t, uint64_t *flows)
 	err = run_windows(g, t);
 	if (!err)
 		err = gen_load_settle(g, SETTLE_S);
+	g->revive = false;
 	if (!err)
 		report_trial(g, t, &begin, flows);
 	return err;

@@ -46,9 +46,59 @@ static void put_indirect(struct gen_lane *l, const struct vsg_slot *slot, uint16
 	};
 }
 
-static inline void put_desc(struct gen_lane *l, const struct vsg_slot *slot, uint16_t head,
-			    uint32_t hdr_len, uint32_t len)
+/* Bytes of descriptor number @i of a frame in pieces: headers first, then pages. */
+static uint32_t piece(const struct gen *g, const struct gen_lane *l, uint32_t i)
 {
+	if (i == 0)
+		return l->apart ? g->hdr_len : g->hdr_len + g->stamp_at;
+	return i == 1 && l->apart ? g->stamp_at : GEN_PIECE;
+}
+
+static void put_pieces(const struct gen *g, struct gen_lane *l, const struct vsg_slot *slot,
+		       uint16_t head, uint32_t end)
+{
+	struct vring_desc *d, *desc = l->pair->tx.desc;
+	uint32_t at = 0, i, n;
+	uint16_t id = head;
+
+	for (i = 0; at < end; i++, at += n) {
+		n = piece(g, l, i);
+		n = n < end - at ? n : end - at;
+		d = l->indirect ? &slot->table[i] : &desc[id];
+		id = l->pair->tx.next[id];
+		*d = (struct vring_desc){.addr = slot->gpa + at, .len = n};
+		if (at + n == end)
+			continue;
+		d->flags = VRING_DESC_F_NEXT;
+		d->next = l->indirect ? (uint16_t)(i + 1) : id;
+	}
+	if (l->indirect)
+		desc[head] = (struct vring_desc){
+			.addr = slot->table_gpa,
+			.len = i * (uint32_t)sizeof(struct vring_desc),
+			.flags = VRING_DESC_F_INDIRECT,
+		};
+}
+
+/* Descriptors of the ring that each frame takes. */
+static uint32_t cost(const struct gen *g, const struct gen_lane *l)
+{
+	uint32_t n = 0, at = 0;
+
+	if (l->shape == GEN_SHAPE_APART)
+		return 2;
+	if (l->shape != GEN_SHAPE_PIECES || l->indirect)
+		return 1;
+	while (at < g->hdr_len + g->size[0])
+		at += piece(g, l, n++);
+	return n;
+}
+
+static inline void put_desc(const struct gen *g, struct gen_lane *l, const struct vsg_slot *slot,
+			    uint16_t head, uint32_t len)
+{
+	uint32_t hdr_len = g->hdr_len;
+
 	switch (l->shape) {
 	case GEN_SHAPE_PLAIN:
 		put_plain(l, slot, head, hdr_len, len);
@@ -58,6 +108,9 @@ static inline void put_desc(struct gen_lane *l, const struct vsg_slot *slot, uin
 		return;
 	case GEN_SHAPE_INDIRECT:
 		put_indirect(l, slot, head, hdr_len, len);
+		return;
+	case GEN_SHAPE_PIECES:
+		put_pieces(g, l, slot, head, hdr_len + len);
 		return;
 	}
 }
@@ -105,14 +158,14 @@ static inline uint32_t put_frame(struct gen *g, struct gen_flow *f, uint16_t hea
 	f->tx_seq++;
 	if (g->opt.touch == GEN_TOUCH_ALL && len > g->head_len)
 		memcpy(frame + g->head_len, g->pattern + g->head_len, len - g->head_len);
-	put_desc(f->lane, slot, head, g->hdr_len, len);
+	put_desc(g, f->lane, slot, head, len);
 	return len;
 }
 
 static int init_lane(struct gen *g, struct gen_lane *l)
 {
-	uint32_t need = l->shape == GEN_SHAPE_APART ? 2 : 1;
-	struct vsg_seg seg[2] = {{.len = 0}};
+	struct vsg_seg seg[GEN_MAX_DESCS] = {{.len = 0}};
+	uint32_t need = cost(g, l);
 	struct vsg_pair *p = l->pair;
 	const struct vsg_slot *slot;
 	int head;

@@ -15,7 +15,7 @@ class Attached(Peer):
     """The user's own ports."""
 
     name, title = "attached", "ports of a running switch"
-    learns = True
+    learns = tso = True
 
     def __init__(self, lab, args):
         super().__init__(lab)
@@ -33,7 +33,8 @@ class Attached(Peer):
         """The workloads that can be made with so many ports and without commands to the switch."""
         chosen = [ALL[name] for name in names or USUAL]
         for one in chosen:
-            if one.kind not in ("closed", "fair", "loss", "latency") or one.needs:
+            if one.kind not in ("closed", "fair", "loss", "latency") or not (
+                    one.needs in ("", "TSO")):
                 raise BenchError(f"{one.name} cannot be measured on attached ports")
             if one.flow != "pairs" and one.guests > args.attach_guests:
                 raise BenchError(f"{one.name} needs {one.guests} ports")

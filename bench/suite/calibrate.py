@@ -62,26 +62,29 @@ def copy_rate(size, seconds=COPY_SECONDS):
     return count * size / (time.monotonic() - begin) / 1e9
 
 
-def ceiling(lab, size, windows=4, window_ms=300):
-    """The generator against nothing: {mpps, windows, probe_ns, bin}."""
+def ceiling(lab, size, in_flight, windows=4, window_ms=300):
+    """The generator against nothing, with so many frames of each flow in flight: {mpps, bins,
+    probe_ns, command}; bins has the rate in each bin that was met."""
     folder = lab.folder()
     generator = lab.generator(folder, "--null", "--null-cpu", lab.switch_cpu, "--guests", "2",
                               "--size", size)
     try:
         generator.start()
         generator.wait_ready()
-        found, _ = generator.trial({"closed": 512}, windows, 300, window_ms,
+        found, _ = generator.trial({"closed": in_flight}, windows, 300, window_ms,
                                    probe=[lab.generator_cpu, lab.switch_cpu])
     finally:
         generator.quit()
         shutil.rmtree(folder, ignore_errors=True)
     probes = [ns for window in found for ns in window.get("probe_ns") or []]
     return {"mpps": bins.median([mpps(window) for window in found[1:]]), "probe_ns": probes,
+            "bins": {name: bins.median([mpps(window) for window in part])
+                     for name, part in bins.by_bin(found).items()},
             "command": " ".join(generator.argv)}
 
 
 def calibrate(lab, sizes, progress):
-    """The object "calibration" of the report."""
+    """The object "calibration" of the report; sizes is {frame size: frames of a flow in flight}."""
     result = {"ceilings": {}, "ceiling_errors": {}}
     probes = []
     watch = Watch(lab.cpus, time.monotonic)
@@ -90,10 +93,10 @@ def calibrate(lab, sizes, progress):
     result["cores_alone"] = result["interference"] >= ALONE
     progress.step("calibration: copying")
     result["copy_gb_s"] = {str(size): copy_rate(size) for size in COPY_SIZES}
-    for size in sizes:
+    for size, in_flight in sizes.items():
         progress.step(f"calibration: the generator's own ceiling, {size}")
         try:
-            found = ceiling(lab, size)
+            found = ceiling(lab, size, in_flight)
         except BenchError as error:
             result["ceiling_errors"][size] = str(error)
             progress.say(f"no ceiling for {size}: {error}")

@@ -6,6 +6,11 @@ import shutil
 import subprocess
 
 COLOURS = ("#1f5fa8", "#c8553d", "#e0a030", "#5b8c5a", "#7d6b91", "#444444", "#3aa6a6", "#b0b0b0")
+PEERS = ("vmswitch", "ovs-normal", "ovs-mac-flows", "ovs-port-to-port", "testpmd",
+         "ovs-normal-tso", "testpmd-tso", "vmswitch-nap0")
+DASHES = {"near": 1, "far": 2, "mixed": 3}
+# With more labels than that they are written aslant.
+LABELS_LEVEL = 5
 HEAD = """set terminal pngcairo size 960,540 font "DejaVu Sans,11" background "white"
 set output "{out}"
 set title "{title}"
@@ -43,6 +48,11 @@ def bars(rows, value, low, high, labels):
     return blocks
 
 
+def colour_of(peer, number):
+    """A peer has one colour in all charts; others take what their number gives."""
+    return COLOURS[(PEERS.index(peer) if peer in PEERS else number) % len(COLOURS)]
+
+
 def label_of(row):
     """Workload and bin, the two things that hold figures apart."""
     return f"{row['workload']} {row['bin']}"
@@ -53,13 +63,15 @@ def bar_script(rows, out, title, ylabel, value, low, high, line_at=None):
     labels = list(dict.fromkeys(label_of(row) for row in rows))
     text = HEAD.format(out=out, title=title) + f"set ylabel {quote(ylabel)}\n"
     text += "set xtics (" + ", ".join(f"{quote(label)} {n}" for n, label in enumerate(labels))
+    if len(labels) > LABELS_LEVEL:
+        text = text.replace("set xtics (", "set bmargin 8\nset xtics rotate by -35 (")
     text += f")\nset xrange [-0.6:{len(labels) - 0.4}]\nset style fill solid 0.9\n"
     if line_at is not None:
         text += f"set arrow from graph 0, first {line_at} to graph 1, first {line_at} nohead\n"
     blocks, plots = bars(rows, value, low, high, labels), []
     for n, (peer, lines) in enumerate(blocks):
         text += f"$d{n} << EOD\n" + "\n".join(lines) + "\nEOD\n"
-        colour = COLOURS[n % len(COLOURS)]
+        colour = colour_of(peer, n)
         plots.append(f"$d{n} using 1:2:5 with boxes lc rgb '{colour}' title {quote(peer)}")
         plots.append(f"$d{n} using 1:2:3:4 with yerrorbars lc rgb '#222222' ps 0 notitle")
     return text + "plot " + ", ".join(plots) + "\n"
@@ -72,8 +84,9 @@ def line_script(series, out, title, xlabel, ylabel, more=""):
     plots = []
     for n, (name, points) in enumerate(series.items()):
         text += f"$d{n} << EOD\n" + "\n".join(f"{x} {y}" for x, y in sorted(points)) + "\nEOD\n"
-        plots.append(f"$d{n} using 1:2 with linespoints lw 2 pt 7 lc rgb "
-                     f"'{COLOURS[n % len(COLOURS)]}' title {quote(name)}")
+        peer, _, where = name.partition(" ")
+        plots.append(f"$d{n} using 1:2 with linespoints lw 2 pt 7 dt {DASHES.get(where, 1)} "
+                     f"lc rgb '{colour_of(peer, n)}' title {quote(name)}")
     return text + "plot " + ", ".join(plots) + "\n"
 
 
@@ -98,7 +111,8 @@ def high_of(row):
 def scripts(report, folder):
     """[(file name, gnuplot's input)] of all charts that have data."""
     guests = report["guests"]
-    rates = table(report, "mpps", lambda row: "x" not in row)
+    rates = table(report, "mpps", lambda row: "x" not in row and row["workload"] != "pair-tso")
+    bits = table(report, "gbps", lambda row: "x" not in row)
     found = []
     if rates:
         def per_vm(of):
@@ -113,11 +127,20 @@ def scripts(report, folder):
             ratios, folder / "ratio.png", f"{report['ours']} / peer, paired runs in one bin",
             "ratio of throughput", lambda row: row["ratio"], lambda row: row["ratio_spread"][0],
             lambda row: row["ratio_spread"][1], line_at=1)))
+    if bits:
+        found.append(("bits.png", bar_script(
+            bits, folder / "bits.png", "Throughput of all guests: TSO frames, virtual machines",
+            "Gbit/s", lambda row: row["median"], low_of, high_of)))
     cycles = table(report, "cycles_per_frame", lambda row: "x" not in row)
     if cycles:
         found.append(("cycles.png", bar_script(
             cycles, folder / "cycles.png", "Busy cycles of the switch per frame", "TSC cycles",
             lambda row: row["median"], low_of, high_of)))
+    stood = table(report, "blocked_ms_restart")
+    if stood:
+        found.append(("restart.png", bar_script(
+            stood, folder / "restart.png", "Switch killed and started again at half rate",
+            "traffic stood still, ms", lambda row: row["median"], low_of, high_of)))
     return found + line_scripts(report, folder)
 
 

@@ -18,7 +18,7 @@ from .session import Session
 # The first tells most, so it is what a table shows first.
 METRICS = ("cycles_per_frame", "mpps", "latency_p50_ns", "latency_p99_ns", "gbps")
 USUAL = ("pair-64", "pair-1514")
-ROUNDS = 16
+ROUNDS = 22
 FOREVER_S = 86400
 EXIT_SLOWER, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -107,30 +107,51 @@ def differences_in_setup(old, new):
     return found
 
 
-def measure_builds(args):
-    """Both builds in turns; returns their samples as two dictionaries, see ours()."""
+def settings(args):
+    """(options as those of bench/run, mode) for measuring builds."""
     options = run_parser().parse_args([])
     options.build, options.vsgen = pathlib.Path(args.new), args.vsgen
     options.switch_cpu, options.generator_cpu = args.switch_cpu, args.generator_cpu
     check_cpus(options)
-    mode = workloads.Mode("compare", tuple(args.workloads), (), FOREVER_S, args.rounds,
-                          args.rounds, args.windows, 1000)
+    check_workloads(args.workloads)
+    return options, workloads.Mode("compare", tuple(args.workloads), (), FOREVER_S, args.rounds,
+                                   args.rounds, args.windows, args.warmup_ms, args.window_ms)
+
+
+def check_workloads(names):
+    """Only workloads that pair can tell builds apart."""
+    for name in names:
+        one = workloads.ALL.get(name)
+        if one is None or one.kind != "closed" or one.needs or one.peers != "all":
+            raise BenchError(f"{name} is no workload that compares")
+
+
+def in_turns(lab, mode, builds, progress):
+    """Measure two builds in turns; returns (rows of judge(), session)."""
+    sides = [peers.VmSwitch(lab, pathlib.Path(path).resolve(), name)
+             for path, name in zip(builds, ("vmswitch-old", "vmswitch-new"))]
+    for side in sides:
+        if side.missing():
+            raise BenchError(side.missing())
+    session = Session(lab, mode, sides, progress)
+    session.run([workloads.ALL[name] for name in mode.workloads])
+    values = [ours({"samples": session.samples, "ours": side.name}) for side in sides]
+    return judge(*values, paired=True), session
+
+
+def measure_builds(args):
+    """Both builds in turns; returns the rows."""
+    options, mode = settings(args)
     progress = Progress()
     with laboratory(options, mode) as lab:
-        sides = [peers.VmSwitch(lab, pathlib.Path(path).resolve(), name)
-                 for path, name in ((args.old, "vmswitch-old"), (args.new, "vmswitch-new"))]
-        for side in sides:
-            if side.missing():
-                raise BenchError(side.missing())
-        session = Session(lab, mode, sides, progress)
         progress.step("calibration")
-        machine_state = calibrate.calibrate(lab, (), progress)
-        session.run([workloads.ALL[name] for name in args.workloads])
+        machine_state = calibrate.calibrate(lab, {}, progress)
+        rows, session = in_turns(lab, mode, (args.old, args.new), progress)
     print(f"{lab.trials} trials, {lab.thrown} thrown away, {lab.published} kept although "
           f"disturbed; one core with the other busy: {machine_state['interference']:.2f} of alone")
     for failure in session.failures:
         print(f"failed: {failure['workload']} {failure['peer']}: {failure['error']}")
-    return [ours({"samples": session.samples, "ours": side.name}) for side in sides]
+    return rows
 
 
 def is_build(path):
@@ -163,25 +184,28 @@ def parser():
                     "got slower, 1 something did, 2 there was nothing to compare.")
     one.add_argument("old", metavar="OLD")
     one.add_argument("new", metavar="NEW")
+    add_options(one, USUAL)
+    return one
+
+
+def add_options(one, usual):
+    """How builds are measured; bench/prove has the same options."""
     one.add_argument("--rounds", type=int, default=ROUNDS, help="of builds (default %(default)s)")
-    one.add_argument("--windows", type=int, default=8, help="per trial (default %(default)s)")
-    one.add_argument("--workloads", type=lambda text: text.split(","), default=list(USUAL),
-                     help="for builds, with commas between (default: pair-64,pair-1514)")
-    one.add_argument("--vsgen", help="the generator (default: that of NEW)")
+    for name, value, text in (("windows", 3, "per trial, the first is not counted"),
+                              ("window-ms", 250, "length of a window"),
+                              ("warmup-ms", 200, "before the windows")):
+        one.add_argument(f"--{name}", type=int, default=value, help=f"{text} (default {value})")
+    one.add_argument("--workloads", type=lambda text: text.split(","), default=list(usual),
+                     help=f"for builds, with commas between (default: {','.join(usual)})")
+    one.add_argument("--vsgen", help="the generator (default: that of the build)")
     one.add_argument("--switch-cpu", type=int, default=0)
     one.add_argument("--generator-cpu", type=int, default=1)
-    return one
 
 
 def compare(args):
     """The rows of the comparison."""
     if is_build(args.old) and is_build(args.new):
-        wrong = [name for name in args.workloads
-                 if name not in workloads.ALL or workloads.ALL[name].kind != "closed"
-                 or workloads.ALL[name].needs or workloads.ALL[name].peers != "all"]
-        if wrong:
-            raise BenchError(f"{wrong[0]} is no workload that compares")
-        return judge(*measure_builds(args), paired=True)
+        return measure_builds(args)
     old, new = load(args.old), load(args.new)
     for line in differences_in_setup(old, new):
         print(f"careful: {line}")

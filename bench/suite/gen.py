@@ -33,16 +33,19 @@ class Generator:
         self.ready = self._expect("ready", timeout)
         return self.ready
 
-    def learn(self, timeout=30):
-        """Every guest sends once, so that the switch knows all addresses."""
-        self._send({"cmd": "learn"})
-        return self._expect("learnt", timeout)
+    def learn(self, rate=0, macs=1):
+        """Every guest sends from all its addresses, so that the switch knows them; rate of them
+        a second if it is not 0."""
+        self._send({"cmd": "learn", "rate": rate} if rate else {"cmd": "learn"})
+        return self._expect("learnt", 60 + (2 * macs / rate if rate else 0))
 
     def trial(self, load, windows, warmup_ms=1000, window_ms=500, latency=False, probe=None,
-              on_window=None):
-        """Run one trial; returns (windows, totals)."""
+              on_window=None, reconnect=False):
+        """Run one trial; returns (windows, totals). With reconnect, guests whose switch goes away
+        wait for it to come back."""
         self._send({"cmd": "trial", "load": load, "warmup_ms": warmup_ms, "windows": windows,
-                    "window_ms": window_ms, "latency": latency, "probe": probe})
+                    "window_ms": window_ms, "latency": latency, "probe": probe,
+                    "reconnect": reconnect})
         seconds = (warmup_ms + windows * window_ms) / 1000
         deadline = time.monotonic() + 2 * seconds + 20
         found = []

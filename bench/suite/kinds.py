@@ -5,14 +5,19 @@ and the number of the round, and adds samples to the session."""
 import threading
 import time
 
-from . import bins
+from . import bins, results
+from .machine import Watch
 from .procs import BenchError
-from .trial import loss, latency_of, measure, mpps, running, values
+from .trial import Trial, latency_of, loss, measure, mpps, offered_share, running, values
 from .workloads import RATES_MPPS
 
+# A point of the loss curve at which less of the rate than this was offered is left out.
+OFFERED_MIN = 0.99
 IDLE_SECONDS = 3
 QUIET_SECONDS = 1.5
 RECONFIG_PAUSE = 0.25
+# The switch is killed at the end of this window; the others must be enough for it to come back.
+RESTART_AT, RESTART_WINDOWS = 1, 24
 
 
 def note(session, workload, peer, round_no, trial):
@@ -31,7 +36,7 @@ def closed(session, workload, peer, round_no):
         trial = measure(session.lab, generator, peer, session.mode, {"closed": workload.window()})
         session.commands(workload, peer, generator)
     note(session, workload, peer, round_no, trial)
-    for where, metric, value in values(trial):
+    for where, metric, value in values(trial, workload.size):
         session.add(workload, peer, round_no, where, metric, value)
     return trial
 
@@ -51,9 +56,22 @@ def half_rate(session, peer):
     return max(1, round(bins.median(rates) * 1e6 / 2)) if rates else None
 
 
+def latency_rate(session, peer):
+    """(rate for latency in frames per second or None, where it comes from). It is half of the
+    highest rate whose median window lost nothing; if every rate lost something, of the highest
+    that lost no more than 0.5 %; else of the median at full load."""
+    curve = results.curves(session.samples, "loss_median").get(("loss-64", peer.name), {})
+    for limit, text in ((0.0, "rate without loss"), (results.PDR_LOSS, "0.5 % rate")):
+        low, _ = results.bounds(curve, limit)
+        if low:
+            return round(low * 1e6 / 2), f"at half of the {text}, {low:g} Mpps"
+    return half_rate(session, peer), "at half of the median of pair-64"
+
+
 def latency(session, workload, peer, round_no):
-    """Latency at half rate."""
-    rate = half_rate(session, peer)
+    """Latency at half of what goes through without loss."""
+    rate, text = latency_rate(session, peer)
+    session.label(workload.name, peer.name, text)
     with running(session.lab, peer, workload) as generator:
         if rate is None:
             full = measure(session.lab, generator, peer, session.mode,
@@ -71,8 +89,8 @@ def latency(session, workload, peer, round_no):
 
 
 def loss_curve(session, workload, peer, round_no):
-    """What is lost at fixed offered rates. Where the generator itself cannot send so much, the
-    point stands at what it sent."""
+    """What is lost at fixed offered rates, frames that the switch did not take in time included.
+    Where the generator itself cannot offer so much, there is no point."""
     with running(session.lab, peer, workload) as generator:
         session.commands(workload, peer, generator)
         for rate in RATES_MPPS:
@@ -81,8 +99,13 @@ def loss_curve(session, workload, peer, round_no):
             note(session, workload, peer, round_no, trial)
             for where, windows in bins.by_bin(trial.windows).items():
                 share = loss(windows)
-                if share is not None:
+                if share is None or offered_share(windows) < OFFERED_MIN:
+                    session.label(workload.name, peer.name,
+                                  f"the generator cannot offer {rate:g} Mpps")
+                else:
                     session.add(workload, peer, round_no, where, "loss", share, x=rate)
+                    session.add(workload, peer, round_no, where, "loss_median",
+                                bins.median([loss([one]) or 0 for one in windows]), x=rate)
                 sent = sum(w["sent"] for w in windows) / sum(w["seconds"] for w in windows) / 1e6
                 session.add(workload, peer, round_no, where, "sent_mpps", sent, x=rate)
 
@@ -166,13 +189,43 @@ def reconfig(session, workload, peer, round_no):
     where = bins.bin_of_run(trial.windows)
     for name, one in (("calm", calm), ("changing", trial)):
         windows = one.windows[1:]
-        offered = sum(w["sent"] for w in windows) / sum(w["seconds"] for w in windows)
-        lost = sum(w["lost"] for w in windows)
+        seconds = sum(w["seconds"] for w in windows)
         session.add(workload, peer, round_no, where, f"blocked_ms_{name}",
-                    lost / offered * 1000 if offered else 0)
+                    (loss(windows) or 0) * seconds * 1000)
     session.add(workload, peer, round_no, where, "changes", unrest.count / trial.tries)
     session.add(workload, peer, round_no, where, "guests", workload.guests)
 
 
+def restart(session, workload, peer, round_no):
+    """The switch is killed under load and started again. What was lost or could not be sent,
+    divided by the offered rate, is the time that traffic stood still; the longest silence reaches
+    from the last frame before to the first one after."""
+    rate = half_rate(session, peer) or 1_000_000
+    sockets = []
+
+    def crash(event):
+        if event["i"] == RESTART_AT:
+            peer.restart(sockets)
+
+    with running(session.lab, peer, workload, sockets) as generator:
+        session.commands(workload, peer, generator)
+        watch = Watch(session.lab.cpus, time.monotonic)
+        found, totals = generator.trial(
+            {"rate": rate}, RESTART_WINDOWS, session.mode.warmup_ms, session.mode.window_ms, False,
+            [session.lab.generator_cpu, session.lab.switch_cpu], crash, reconnect=True)
+    steal, why = watch.reasons()
+    if totals["down"] or totals["revived"] < workload.guests:
+        raise BenchError(f"{totals['revived']} of {workload.guests} guests came back")
+    if not found[-1]["received"]:
+        raise BenchError("no frame arrived after the restart")
+    session.lab.trials += 1
+    note(session, workload, peer, round_no,
+         Trial(found, totals, steal, why, 1, 0, 0))
+    stood = (totals["lost"] + totals["not_sent"]) / rate * 1000
+    for metric, value in (("blocked_ms_restart", stood), ("silence_ms", totals["silence_ms"]),
+                          ("offered_mpps", rate / 1e6)):
+        session.add(workload, peer, round_no, "mixed", metric, value)
+
+
 KINDS = {"closed": closed, "fair": fair, "latency": latency, "loss": loss_curve,
-         "crosscheck": crosscheck, "idle": idle, "reconfig": reconfig}
+         "crosscheck": crosscheck, "idle": idle, "reconfig": reconfig, "restart": restart}

@@ -8,6 +8,9 @@ import platform
 from .procs import TICK
 
 STEAL_LIMIT = 0.005
+# Stolen time is counted in ticks of 10 ms, so it is judged over a whole trial; a single tick says
+# nothing, however short the trial.
+STEAL_TICKS = 2
 FOREIGN_LIMIT = 0.05
 PROC = pathlib.Path("/proc")
 NR_HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
@@ -103,7 +106,8 @@ class Watch:
         """(share of time stolen, why this trial is disturbed: an empty list if it is not)."""
         stolen, total = (b - a for a, b in zip(self.steal_before, _steal_and_all(self.cpus)))
         steal = stolen / total if total else 0.0
-        why = [f"steal {steal:.1%}"] if steal >= STEAL_LIMIT else []
+        much = steal >= STEAL_LIMIT and stolen >= STEAL_TICKS
+        why = [f"steal {steal:.1%}"] if much else []
         others = foreign(self.before, processes(), self.clock() - self.begin, os.getpid())
         return steal, why + [f"busy: {other}" for other in others]
 

@@ -25,11 +25,14 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 PEERS = {one.name: one for one in (
     peers.VmSwitch, peers.VmSwitchAwake, peer_ovs.OvsNormal, peer_ovs.OvsMacFlows,
     peer_ovs.OvsPortToPort, peer_ovs.OvsNormalEmc, peer_ovs.OvsNormalNoRetries,
-    peer_ovs.OvsPortToPortBest, peers.Testpmd)}
+    peer_ovs.OvsPortToPortBest, peer_ovs.OvsNormalTso, peers.Testpmd, peers.TestpmdTso,
+    peers.TestpmdBest)}
 # For the generator's own memory, beside the peer's.
 GENERATOR_PAGES = 256
-LOCK = f"/tmp/vmswitch-bench-{os.getuid()}.lock"
+LOCK = f"vmswitch-bench-{os.getuid()}.lock"
 LOCK_SECONDS = 60
+# A socket's path has 107 characters at most; run folder and file name take some of them.
+FOLDER_MAX = 70
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
@@ -58,6 +61,8 @@ def parser():
     one.add_argument("--attach-guests", type=int, default=2, metavar="N")
     one.add_argument("--attach-connect", action="store_true",
                      help="the switch listens on the sockets, not the generator")
+    one.add_argument("--no-huge", action="store_true",
+                     help="use no hugepages, neither for the generator nor for the peers")
     one.add_argument("--switch-cpu", type=int, default=0)
     one.add_argument("--generator-cpu", type=int, default=1)
     for name, text in (("windows", "windows per trial"), ("window-ms", "length of a window"),
@@ -121,10 +126,19 @@ def pages(names):
     return max((PEERS[name].hugepages for name in names), default=0) + GENERATOR_PAGES
 
 
+def folder_for_runs():
+    """Where sockets, logs and the lock live: $TMPDIR or what stands for it, or else a folder with
+    a path that is short enough."""
+    for name in (tempfile.gettempdir(), "/run", "/tmp"):
+        if len(name) <= FOLDER_MAX and os.access(name, os.W_OK | os.X_OK):
+            return pathlib.Path(name)
+    raise BenchError("there is no folder for sockets that can be written; set TMPDIR")
+
+
 @contextlib.contextmanager
 def alone():
     """Only one benchmark at a time: two would disturb each other, and share hugepages."""
-    with open(LOCK, "w") as lock:
+    with open(folder_for_runs() / LOCK, "w") as lock:
         deadline = time.monotonic() + LOCK_SECONDS
         while True:
             try:
@@ -145,10 +159,11 @@ def laboratory(args, mode):
     vsgen = shlex.split(args.vsgen) if args.vsgen else [str(build / "bench" / "gen" / "vsgen")]
     if shutil.which(vsgen[0]) is None:
         raise BenchError(f"{vsgen[0]} is not built")
-    with alone(), machine.Hugepages(pages(mode.peers)) as huge:
-        rundir = pathlib.Path(tempfile.mkdtemp(prefix="vsb-", dir="/tmp"))
+    wanted = 0 if args.no_huge else pages(mode.peers)
+    with alone(), machine.Hugepages(wanted) as huge:
+        rundir = pathlib.Path(tempfile.mkdtemp(prefix="vsb-", dir=folder_for_runs()))
         lab = Lab(build, vsgen, rundir, args.switch_cpu, args.generator_cpu)
-        lab.hugepages = huge.enough
+        lab.no_huge, lab.hugepages = args.no_huge, huge.enough and not args.no_huge
         try:
             yield lab
         finally:
@@ -171,9 +186,12 @@ def measure(args, mode, lab, progress):
     if not found:
         raise BenchError("there is nothing to measure")
     if not lab.hugepages:
-        progress.say("too few hugepages: DPDK peers run without, and are labelled")
+        progress.say("no hugepages, or too few: DPDK peers run without, and are labelled")
     session = Session(lab, mode, found, progress)
-    sizes = list(dict.fromkeys(one.size for one in chosen if one.kind != "vm"))
+    sizes = {}
+    for one in chosen:
+        if one.kind != "vm" and any(session.fits(one, peer) for peer in found):
+            sizes.setdefault(one.size, one.window())
     calibration = calibrate.calibrate(lab, sizes, progress)
     interrupted = False
     try:

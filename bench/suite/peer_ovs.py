@@ -7,7 +7,7 @@ import pathlib
 import re
 import shutil
 
-from .peers import Peer
+from .peers import Peer, eal_memory
 from .procs import BenchError, command, tail, wait_until
 
 VSWITCHD = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
@@ -20,6 +20,7 @@ class Ovs(Peer):
     match cache, `retries` tx-retries-max; None leaves either at its default."""
 
     package = PACKAGE
+    rules_after_restart = False
     hugepages = 512
     max_guests = 64
     emc = retries = None
@@ -53,10 +54,11 @@ class Ovs(Peer):
         return command(["ovs-appctl", "--timeout=10", "-t", self.dir / "vs.ctl", *words],
                        env=self.env)
 
-    def flow(self, *words):
+    def flow(self, *words, check=True):
         """Run ovs-ofctl on our bridge."""
-        self.commands.append("ovs-ofctl " + " ".join(map(str, words)))
-        return command(["ovs-ofctl", "--timeout=10", *words], env=self.env)
+        if check:
+            self.commands.append("ovs-ofctl " + " ".join(map(str, words)))
+        return command(["ovs-ofctl", "--timeout=10", *words], env=self.env, check=check)
 
     def start(self, sockets):
         command(["ovsdb-tool", "create", self.dir / "conf.db", SCHEMA])
@@ -65,24 +67,45 @@ class Ovs(Peer):
                             f"--unixctl={self.dir}/db.ctl"], env=self.env)
         wait_until((self.dir / "db.sock").exists, 10, "ovsdb-server starts", base)
         self.configure()
-        switch = self.launch([VSWITCHD, f"unix:{self.dir}/db.sock",
-                              f"--unixctl={self.dir}/vs.ctl"], own_net=True, env=self.env)
-        wait_until((self.dir / "vs.ctl").exists, 30, "ovs-vswitchd starts", switch)
-        self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
+        self.start_switch()
+        self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev",
+                   f"other-config:mac-table-size={max(8192, 2 * len(sockets) * self.macs)}")
         for n, socket in enumerate(sockets):
             self.add_port(n, socket)
         self.flow("del-flows", "br0")
         self.rules(len(sockets))
 
+    def start_switch(self):
+        """ovs-vswitchd, with what the database says."""
+        control = self.dir / "vs.ctl"
+        control.unlink(missing_ok=True)
+        switch = self.launch([VSWITCHD, f"unix:{self.dir}/db.sock", f"--unixctl={control}"],
+                             own_net=True, env=self.env)
+        wait_until(control.exists, 30, "ovs-vswitchd starts", switch)
+
+    def restart(self, sockets):
+        """Kill the switch alone: the database keeps ports, and flows are made again. A bridge
+        without flows is a learning switch meanwhile."""
+        self.lab.programs.kill(self.processes.pop())
+        self.start_switch()
+        if self.rules_after_restart:
+            wait_until(lambda: "actions" in self.flow("dump-flows", "br0", check=False), 30,
+                       "the bridge is there again")
+            self.rules(len(sockets))
+
     def configure(self):
         """Settings that hold before the switch starts."""
         cpu = self.lab.switch_cpu
-        extra = f"--no-pci --in-memory --file-prefix vsb{os.getpid()}"
+        extra = " ".join(["--no-pci", "--file-prefix", f"vsb{os.getpid()}",
+                          *eal_memory(self.lab)])
         if not self.lab.hugepages:
-            extra += " --no-huge"
+            # Else it adds --in-memory by itself, which EAL refuses here.
+            extra += " --legacy-mem"
         words = ["dpdk-init=true", f"pmd-cpu-mask={1 << cpu:#x}",
                  f"dpdk-lcore-mask={1 << cpu:#x}"]
         words += ["dpdk-socket-mem=1024"] if self.lab.hugepages else ["dpdk-alloc-mem=1024"]
+        if self.tso:
+            words.append("userspace-tso-enable=true")
         if self.emc is not None:
             words.append(f"emc-insert-inv-prob={self.emc}")
         words.append(f'dpdk-extra="{extra}"')
@@ -93,6 +116,7 @@ class Ovs(Peer):
     def add_port(self, n, socket):
         """A vhost-user port; its OpenFlow number is n + 1."""
         more = [] if self.retries is None else [f"options:tx-retries-max={self.retries}"]
+        more += ["mtu_request=9000"] if self.size == "9000" else []
         self.vsctl("add-port", "br0", f"p{n}", "--", "set", "Interface", f"p{n}",
                    "type=dpdkvhostuserclient", f"options:vhost-server-path={socket}",
                    f"ofport_request={n + 1}", *more)
@@ -138,6 +162,7 @@ class OvsPortToPort(Ovs):
     """Pairs of ports tied together: its fastest way."""
 
     name, title = "ovs-port-to-port", "Open vSwitch with DPDK, pairs of ports tied together"
+    rules_after_restart = True
 
     def rules(self, guests):
         for n in range(guests):
@@ -149,6 +174,13 @@ class OvsNormalEmc(OvsNormal):
 
     name, title = "ovs-normal-emc1", "Open vSwitch with DPDK, NORMAL, emc-insert-inv-prob 1"
     emc = 1
+
+
+class OvsNormalTso(OvsNormal):
+    """NORMAL with TSO, which is off by default and wants a restart."""
+
+    name, title = "ovs-normal-tso", "Open vSwitch with DPDK, NORMAL, userspace-tso-enable"
+    tso = aside = True
 
 
 class OvsNormalNoRetries(OvsNormal):

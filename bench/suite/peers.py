@@ -17,6 +17,8 @@ import time
 
 from .procs import BenchError, command, cpu_seconds, tail, wait_until
 
+FDB_MAX = 1 << 20
+
 
 class Peer:
     """What all peers share. `name` is what reports call it, `title` says how it is set up."""
@@ -25,7 +27,11 @@ class Peer:
     package = ""
     max_guests = 2
     learns = False
+    # Offers TSO; aside: measured on TSO workloads only, except in the full mode.
+    tso = aside = False
     hugepages = 0
+    # Of the workload: frame size, addresses of each guest.
+    size, macs = "64", 0
     # Where the sockets are, if not in a folder made for the run; further words for the generator.
     sockets, words = "", ()
 
@@ -63,6 +69,13 @@ class Peer:
     def settled(self):
         """All guests are connected, and have sent."""
 
+    def restart(self, sockets):
+        """Kill it, and start it with what it had."""
+        for process in reversed(self.processes):
+            self.lab.programs.kill(process)
+        self.processes = []
+        self.start(sockets)
+
     def clear(self):
         """Begin to count anew, where counters cannot be subtracted."""
 
@@ -87,13 +100,14 @@ class VmSwitch(Peer):
     name, title = "vmswitch", "vmswitchd, private switch, learning"
     max_guests = 384
     learns = True
+    tso = True
     options = ()
+    ports = 0
 
     def __init__(self, lab, build=None, name=None):
         super().__init__(lab)
         self.build = pathlib.Path(build or lab.build)
         self.name = name or self.name
-        self.macs = 0
 
     def program(self, name):
         """Path of one of our programs."""
@@ -114,16 +128,35 @@ class VmSwitch(Peer):
                        env={"VMSWITCH_SOCKET": str(self.dir / "control.sock")})
 
     def start(self, sockets):
+        log, self.ports = self.dir / f"{self.name}.log", len(sockets)
+        before = log.read_text(errors="replace").count("ready: version") if log.exists() else 0
         process = self.launch([self.program("vmswitchd"), "--socket", self.dir / "control.sock",
                                "--cpu", self.lab.switch_cpu, *self.options])
-        log = self.dir / f"{self.name}.log"
-        wait_until(lambda: "ready: version" in log.read_text(errors="replace"), 30,
+        wait_until(lambda: log.read_text(errors="replace").count("ready: version") > before, 30,
                    f"vmswitchd is not ready: {tail(log)}", process)
+        if '"lan"' not in self.ctl("-j", "switch", "show"):
+            self.set_up(sockets)
+
+    def set_up(self, sockets):
+        """A switch with its ports, where the daemon has not kept them."""
         self.ctl("switch", "add", "lan", "type", "private")
         if self.macs:
-            self.ctl("switch", "set", "lan", "fdb-size", 2 * self.macs + 8192)
+            self.ctl("switch", "set", "lan", "fdb-size",
+                     min(FDB_MAX, len(sockets) * self.macs + 8192))
         for n, socket in enumerate(sockets):
             self.add_port(f"p{n}", socket)
+
+    def settled(self):
+        """With many addresses: wait until nearly all are known."""
+        if not self.macs:
+            return
+        wanted = 0.99 * self.macs * self.ports
+        wait_until(lambda: self.known() >= wanted, 30,
+                   f"{wanted:.0f} addresses are to be learnt, {self.known()} are")
+
+    def known(self):
+        """Addresses in the table."""
+        return sum(row["fdb_used"] for row in json.loads(self.ctl("-j", "switch", "show")))
 
     def add_port(self, name, socket):
         """A port on the switch."""
@@ -149,8 +182,13 @@ class VmSwitchAwake(VmSwitch):
 
 def eal(lab, prefix, megabytes):
     """EAL's arguments that all DPDK peers share: no device of the machine is touched."""
-    words = ["--no-pci", "--in-memory", "--file-prefix", prefix, "-m", str(megabytes)]
-    return words if lab.hugepages else [*words, "--no-huge"]
+    words = ["--no-pci", "--file-prefix", prefix, "-m", str(megabytes)]
+    return [*words, *eal_memory(lab)]
+
+
+def eal_memory(lab):
+    """EAL's arguments for memory: nothing of it is left in the file system."""
+    return ["--in-memory"] if lab.hugepages else ["--no-huge", "--no-shconf"]
 
 
 class Testpmd(Peer):
@@ -158,8 +196,10 @@ class Testpmd(Peer):
 
     name, title = "testpmd", "testpmd, two vhost ports, io mode: forwards without switching"
     package = "dpdk"
+    options = ()
     hugepages = 256
     PROMPT = b"testpmd> "
+    vdev_more = ""
 
     def missing(self):
         return "" if shutil.which("dpdk-testpmd") else "package dpdk is not installed"
@@ -168,13 +208,13 @@ class Testpmd(Peer):
         return command(["dpkg-query", "-W", "-f", "${Version}", "dpdk"], check=False).strip()
 
     def start(self, sockets):
-        cpu, argv = self.lab.switch_cpu, ["dpdk-testpmd"]
+        # It writes answers through stdio, which holds them back on a pipe, and prompts past it.
+        cpu, argv = self.lab.switch_cpu, ["stdbuf", "-oL", "dpdk-testpmd"]
         argv += ["--lcores", f"0@{cpu},1@{cpu}", *eal(self.lab, f"vsb{os.getpid()}", 512)]
         for n, socket in enumerate(sockets):
-            argv += ["--vdev", f"net_vhost{n},iface={socket},client=1,queues=1"]
+            argv += ["--vdev", f"net_vhost{n},iface={socket},client=1,queues=1{self.vdev_more}"]
         argv += ["--", "-i", "--nb-cores=1", "--forward-mode=io", "--txd=1024", "--rxd=1024",
-                 "--total-num-mbufs=65536", "--record-core-cycles"]
-        self.data = b""
+                 "--total-num-mbufs=65536", "--record-core-cycles", *self.options]
         process = self.launch(argv, pipes=True, own_net=True)
         os.set_blocking(process.stdout.fileno(), False)
         self.talk(None, 30)
@@ -211,6 +251,21 @@ class Testpmd(Peer):
             except (OSError, BenchError):
                 pass
         super().stop()
+
+
+class TestpmdTso(Testpmd):
+    """The same with offloads, which it hands on as they come."""
+
+    name, title = "testpmd-tso", "testpmd, two vhost ports with TSO, io mode"
+    vdev_more = ",tso=1,legacy-ol-flags=1"
+    tso = aside = True
+
+
+class TestpmdBest(Testpmd):
+    """Bursts of 64: its fastest way here."""
+
+    name, title = "testpmd-best", "testpmd, two vhost ports, io mode, bursts of 64"
+    options = ("--burst=64",)
 
 
 def parse_testpmd(text):

@@ -67,6 +67,13 @@ class Programs:
             self.running.remove(process)
         return process.returncode
 
+    def kill(self, process):
+        """SIGKILL, as if it had crashed."""
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        self.stop(process)
+
     def stop_all(self):
         """End whatever is left, the youngest first."""
         for process in list(reversed(self.running)):

@@ -9,7 +9,7 @@ import pathlib
 import time
 
 from . import charts, results
-from .workloads import ALL, absent
+from .workloads import ALL, SAMPLE, absent
 
 CSS = """body{font:15px/1.5 sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;margin:1rem 0}td,th{padding:.2rem .7rem;border-bottom:1px solid #ddd;
@@ -22,8 +22,8 @@ def build(session, lab, machine, calibration, skipped, wanted, versions):
     """The report as a dictionary."""
     ours = session.peers[0].name if session.peers else "vmswitch"
     # The ceiling was taken with vsgen's usual options.
-    sizes = {name: one.size for name, one in ALL.items() if not one.options}
-    ceilings = {size: one["mpps"] for size, one in calibration["ceilings"].items()}
+    sizes = {name: one.size for name, one in ALL.items() if one.options in ((), SAMPLE)}
+    ceilings = {size: one["bins"] for size, one in calibration["ceilings"].items()}
     return {
         "schema": results.SCHEMA, "mode": session.mode.name, "ours": ours,
         "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -10,13 +10,14 @@ SCHEMA = 1
 METRICS = {
     "mpps": ("Mpps", "higher"), "cycles_per_frame": ("TSC cycles", "lower"),
     "switch_cpu": ("CPUs", "lower"), "generator_cpu": ("CPUs", "lower"),
-    "loss": ("share", "lower"), "sent_mpps": ("Mpps", "higher"),
+    "loss": ("share", "lower"), "loss_median": ("share", "lower"), "sent_mpps": ("Mpps", "higher"),
     "latency_p50_ns": ("ns", "lower"), "latency_p99_ns": ("ns", "lower"),
     "latency_p999_ns": ("ns", "lower"), "offered_mpps": ("Mpps", "higher"),
     "jain": ("index", "higher"), "idle_cpu": ("CPUs", "lower"),
     "counted_ratio": ("ratio", "higher"), "pdr_mpps": ("Mpps", "higher"),
     "no_loss_mpps": ("Mpps", "higher"), "blocked_ms_calm": ("ms", "lower"),
     "blocked_ms_changing": ("ms", "lower"), "changes": ("changes", "higher"),
+    "blocked_ms_restart": ("ms", "lower"), "silence_ms": ("ms", "lower"),
     "guests": ("guests", "higher"), "gbps": ("Gbit/s", "higher"),
 }
 COMPARED = ("mpps", "cycles_per_frame", "latency_p50_ns", "latency_p99_ns", "gbps")
@@ -35,7 +36,7 @@ def grouped(samples):
 
 def rows(samples, ours, labels=None, commands=None, ceilings=None, sizes=None):
     """The list "results". ours names the peer that ratios are relative to; ceilings gives the
-    generator's own Mpps by frame size, sizes the frame size by workload."""
+    generator's own Mpps by frame size and bin, sizes the frame size by workload."""
     groups, result = grouped(samples), []
     for key in sorted(groups, key=lambda k: (k[0], k[3], k[2], k[4] or 0, k[1])):
         workload, peer, where, metric, x = key
@@ -52,7 +53,7 @@ def rows(samples, ours, labels=None, commands=None, ceilings=None, sizes=None):
             row.update(versus(groups.get((workload, ours, where, metric, x), {}), groups[key],
                               better))
         if metric == "mpps":
-            bound(row, (ceilings or {}).get((sizes or {}).get(workload)))
+            bound(row, (ceilings or {}).get((sizes or {}).get(workload), {}))
         result.append(row)
     return result + rate_rows(samples)
 
@@ -66,28 +67,42 @@ def versus(ours, theirs, better):
 
 
 def bound(row, ceiling):
-    """Label a rate that the generator, not the switch, may have set."""
-    if ceiling and row["median"] * CEILING_MARGIN >= ceiling:
+    """Label a rate that the generator, not the switch, may have set. Where the ceiling was not met
+    in this bin, one of a nearer bin is too high to say that it was not the generator."""
+    known = ceiling.get(row["bin"])
+    if known and row["median"] * CEILING_MARGIN >= known:
         row["labels"] = sorted({*row["labels"], "generator-bound"})
+    elif ceiling and not known:
+        row["labels"] = sorted({*row["labels"], "ceiling not known in this bin"})
 
 
 def rate_rows(samples):
     """The 0.5 % rate and the rate without loss, as ranges: the highest offered rate that held, and
-    the lowest that did not. All bins together, for the placement changes within the curve."""
-    curves = collections.defaultdict(lambda: collections.defaultdict(list))
-    for row in samples:
-        if row["metric"] == "loss" and "x" in row:
-            curves[(row["workload"], row["peer"])][row["x"]].append(row["value"])
-    result = []
-    for (workload, peer), curve in sorted(curves.items()):
+    the lowest that did not. A window's loss is one that a stall of the host makes, so the median
+    window decides; only the lower end of the rate without loss is that of whole trials. All bins
+    together, for the placement changes within the curve."""
+    whole, result = curves(samples, "loss"), []
+    for (workload, peer), curve in sorted(curves(samples, "loss_median").items()):
         for metric, limit in (("pdr_mpps", PDR_LOSS), ("no_loss_mpps", 0.0)):
             low, high = bounds(curve, limit)
+            if limit == 0:
+                low = bounds(whole[(workload, peer)], limit)[0]
             unit, better = METRICS[metric]
             result.append({"workload": workload, "peer": peer, "bin": "all", "metric": metric,
                            "unit": unit, "better": better, "median": low, "spread": [low, high],
                            "min": low, "max": high, "runs": len(curve), "labels": [],
                            "command": []})
     return result
+
+
+def curves(samples, metric):
+    """{(workload, peer): {offered rate: [values]}} of a metric of the loss curve."""
+    found = {}
+    for row in samples:
+        if row["metric"] == metric and "x" in row:
+            key = (row["workload"], row["peer"])
+            found.setdefault(key, {}).setdefault(row["x"], []).append(row["value"])
+    return found
 
 
 def bounds(curve, limit):

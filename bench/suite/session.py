@@ -14,10 +14,12 @@ import time
 
 from . import bins, kinds, vmload
 from .procs import BenchError
+from .workloads import stands
 
 KINDS = {**kinds.KINDS, "vm": vmload.vm}
 FAILURES_MAX = 2
 EXTRA_ROUNDS = 2
+ONCE = ("loss", "vm", "crosscheck", "restart")
 # Share of the budget that rounds may use up before the other workloads had their turn.
 ROUNDS_SHARE = 0.6
 
@@ -77,11 +79,13 @@ class Session:
     def run(self, workloads):
         """Make all of it."""
         compared = [w for w in workloads if w.kind == "closed" and w.peers == "all"]
-        others = [w for w in workloads if w not in compared]
+        # What others make use of comes first: latency is taken at a rate that loss-64 finds.
+        others = sorted((w for w in workloads if w not in compared),
+                        key=lambda w: w.kind != "loss")
         done = self.rounds(compared, 0, self.mode.rounds_min,
                            self.mode.budget_s * (1 - ROUNDS_SHARE) if others else 0)
         for workload in others:
-            times = 1 if workload.kind in ("loss", "vm", "crosscheck") else EXTRA_ROUNDS
+            times = 1 if workload.kind in ONCE and self.mode.name != "full" else EXTRA_ROUNDS
             for n in range(times):
                 self.turn(workload, n)
         if done == self.mode.rounds_min:
@@ -132,14 +136,23 @@ class Session:
 
     def estimate(self, workload):
         """Seconds a run takes that has not been made yet."""
+        if workload.kind == "restart":
+            return 18
         trial = (self.mode.warmup_ms + self.mode.windows * self.mode.window_ms) / 1000
         times = {"loss": 5, "reconfig": 2, "idle": 1, "vm": 15}.get(workload.kind, 1)
-        return 3 + times * trial
+        learning = 1.2 * workload.macs / workload.learn_rate if workload.learn_rate else 0
+        return 3 + times * trial + learning
 
-    @staticmethod
-    def fits(workload, peer):
+    def fits(self, workload, peer):
         """Whether this peer takes part in this workload."""
-        if workload.peers == "vmswitch" and not peer.name.startswith("vmswitch"):
+        ours = peer.name.startswith("vmswitch")
+        if workload.peers == "vmswitch" and not ours:
+            return False
+        if ours and not stands(workload):
+            return False
+        if workload.size == "tso" and not peer.tso:
+            return False
+        if peer.aside and workload.size != "tso" and self.mode.name != "full":
             return False
         if workload.kind == "vm" and peer.name != "vmswitch":
             return False

@@ -7,8 +7,10 @@ The question is whether a build got slower. A value is one run's median in one b
 changed, it does not matter which of two builds a value came from: so labels are exchanged at
 random, inside of a bin (two reports) or inside of a pair (two builds measured in turns), and it is
 counted how often chance alone makes a difference as large as the one seen. Nothing is assumed about
-the distribution, and bins never mix. The estimate is the weighted mean over bins of the difference
-of mean logarithms, so it reads as a ratio.
+the distribution, and bins never mix. Of pairs the ranks of the differences are exchanged, not the
+differences: a host that moves a processor in the middle of a run makes a few of them several times
+as large as the rest. The estimate is their centre (paired_estimate()), of two reports the weighted
+mean over bins of the difference of mean logarithms; either reads as a ratio.
 
 One comparison makes several tests. Holm's procedure bounds the probability of a single false alarm
 among them by ALPHA, which makes two false alarms in ten comparisons of a build with itself a matter
@@ -17,6 +19,7 @@ alone makes as much, and between two reports hours may lie, in which the machine
 no test by exchange can see; hence the larger threshold there.
 """
 
+import itertools
 import math
 import random
 import statistics
@@ -34,12 +37,25 @@ def logs(values):
 
 
 def paired_estimate(differences):
-    """Mean of log(new / old) over all pairs."""
-    return statistics.fmean(differences)
+    """Centre of log(new / old) over all pairs: the median of the means of any two of them, each
+    with itself too. A pair in which the host disturbed one side hardly moves it."""
+    return statistics.median((a + b) / 2 for a, b in
+                             itertools.combinations_with_replacement(differences, 2))
+
+
+def signed_ranks(differences):
+    """Ranks by size, from 1, with the signs of the differences; equal sizes share a mean rank."""
+    sizes = sorted(abs(d) for d in differences)
+    first = {size: n for n, size in reversed(list(enumerate(sizes, 1)))}
+    last = {size: n for n, size in enumerate(sizes, 1)}
+    return [math.copysign((first[abs(d)] + last[abs(d)]) / 2, d) if d else 0.0
+            for d in differences]
 
 
 def paired_test(differences, seed=1, exchanges=EXCHANGES):
-    """Probability that signs given at random make a mean as far from 0; exact up to 2^12."""
+    """Probability that signs given at random make a sum of ranks as far from 0; exact up to
+    2^12."""
+    differences = signed_ranks(differences)
     count, seen = len(differences), abs(sum(differences))
     sure = seen - 1e-12
     if 2 ** count <= exchanges:

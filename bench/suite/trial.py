@@ -26,6 +26,7 @@ class Lab:
     switch_cpu: int
     generator_cpu: int
     hugepages: bool = False
+    no_huge: bool = False
     programs: Programs = dataclasses.field(default_factory=Programs)
     trials: int = 0
     thrown: int = 0
@@ -42,7 +43,8 @@ class Lab:
 
     def generator(self, folder, *words):
         """A generator that is not started yet."""
-        return Generator(self.programs, [*self.vsgen, *words, "--cpu", self.generator_cpu],
+        more = ["--no-huge"] if self.no_huge else []
+        return Generator(self.programs, [*self.vsgen, *words, "--cpu", self.generator_cpu, *more],
                          folder / "vsgen.log")
 
 
@@ -62,8 +64,9 @@ class Trial:
 
 
 @contextlib.contextmanager
-def running(lab, peer, workload):
-    """Generator and peer, connected and with all addresses known; gives the generator."""
+def running(lab, peer, workload, sockets=None):
+    """Generator and peer, connected and with all addresses known; gives the generator. The list
+    sockets, if given, is filled with the paths."""
     folder = lab.folder()
     pattern = peer.sockets or f"{folder}/p%u.sock"
     generator = lab.generator(folder, "--socket", pattern, *peer.words, *workload.words())
@@ -72,11 +75,13 @@ def running(lab, peer, workload):
         generator.start()
         wait_until(lambda: all(path.exists() for path in paths), 20, "the sockets are made",
                    generator.process)
+        if sockets is not None:
+            sockets[:] = paths
         peer.begin(folder)
-        peer.macs = workload.macs
+        peer.size, peer.macs = workload.size, workload.macs
         peer.start(paths)
         generator.wait_ready()
-        generator.learn()
+        generator.learn(workload.learn_rate, workload.macs)
         peer.settled()
         yield generator
     finally:
@@ -132,10 +137,32 @@ def mpps(window):
     return window["received"] / window["seconds"] / 1e6
 
 
+def gbps(window):
+    """Bits of frames received in a window, in 10^9 per second."""
+    return 8 * window["bytes"] / window["seconds"] / 1e9
+
+
+def total(windows, name):
+    """Sum of a count over windows; what a generator does not count is 0."""
+    return sum(window.get(name, 0) for window in windows)
+
+
+def refused(windows):
+    """Frames that found the sender's ring full: the switch did not take them in time. What the
+    generator itself was too late for is not among them."""
+    return total(windows, "not_sent") - total(windows, "late")
+
+
 def loss(windows):
-    """Lost frames per sent frame over windows, None if none was sent."""
-    sent = sum(window["sent"] for window in windows)
-    return sum(window["lost"] for window in windows) / sent if sent else None
+    """Lost and refused frames per frame offered over windows, None if none was offered."""
+    offered = total(windows, "sent") + refused(windows)
+    return (total(windows, "lost") + refused(windows)) / offered if offered else None
+
+
+def offered_share(windows):
+    """Frames offered per frame that was to be offered: below 1 the generator was the limit."""
+    due = total(windows, "sent") + total(windows, "not_sent")
+    return 1 - total(windows, "late") / due if due else 0
 
 
 def latency_of(totals):
@@ -150,11 +177,13 @@ def latency_of(totals):
     return found
 
 
-def values(trial):
-    """[(bin, metric, value)] of a trial under full load."""
+def values(trial, size):
+    """[(bin, metric, value)] of a trial under full load with frames of this size."""
     rows = []
     for name, windows in bins.by_bin(trial.windows).items():
         rows.append((name, "mpps", bins.median([mpps(window) for window in windows])))
+        if size == "tso":
+            rows.append((name, "gbps", bins.median([gbps(window) for window in windows])))
     where = bins.bin_of_run(trial.windows)
     rows.append((where, "switch_cpu", trial.switch_cpu))
     rows.append((where, "generator_cpu", trial.generator_cpu))

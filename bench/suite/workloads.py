@@ -10,6 +10,12 @@ import dataclasses
 # Features of the switch that workloads may need.
 PRESENT = frozenset()
 
+# A switch of ours learns 1000 new addresses of a port a second, and no more.
+LEARN_RATE = 900
+
+# A look at every byte of a frame now and then; it costs the generator next to nothing.
+SAMPLE = ("--check", "256")
+
 # Frames in flight of a closed loop, over all flows: fits a ring of 1024 whoever sends to whom.
 # Where a frame takes several buffers, or rings are shorter, a workload says less.
 IN_FLIGHT = 1024
@@ -22,7 +28,9 @@ SCALE_FULL = (128, 256, 384)
 class Workload:
     """One workload. `kind` names what is done (see kinds.py), `options` are further words for
     vsgen, `peers` says who takes part: "all" or "vmswitch". `x` is its place on the axis of the
-    chart `group`, if it is one point of a line."""
+    chart `group`, if it is one point of a line. A workload that `needs` a feature of ours waits
+    for it; with `waits` "vmswitch" only we wait, and the peers are measured. `learn_rate` is how
+    many addresses each guest shows the switch a second, 0: as fast as it goes."""
 
     name: str
     text: str
@@ -33,9 +41,11 @@ class Workload:
     options: tuple = ()
     peers: str = "all"
     needs: str = ""
+    waits: str = "all"
     group: str = ""
     x: float = None
     macs: int = 0
+    learn_rate: int = 0
     quiet: int = 0
     in_flight: int = IN_FLIGHT
 
@@ -63,8 +73,8 @@ class Workload:
 def _pairs():
     yield Workload("pair-64", "two guests, both ways, 64 bytes")
     yield Workload("pair-1514", "two guests, both ways, 1514 bytes", size="1514")
-    yield Workload("pair-tso", "two guests, 64 KiB TSO frames", size="tso", needs="TSO",
-                   in_flight=64)
+    yield Workload("pair-tso", "two guests, TSO frames of 65,226 bytes", size="tso", needs="TSO",
+                   waits="vmswitch", in_flight=64, options=SAMPLE)
     yield Workload("pair-imix", "two guests, IMIX", size="imix")
     yield Workload("pair-9000", "two guests, 9000 bytes", size="9000", in_flight=160)
     yield Workload("oneway-64", "one guest to another, 64 bytes", options=("--one-way",))
@@ -81,6 +91,10 @@ def _pairs():
                    size="1514", options=("--no-mergeable", "--no-indirect"))
     yield Workload("pair-64-noevent", "64 bytes, no event index", options=("--no-event-idx",))
     yield Workload("macs-1k", "two guests with 1000 addresses each", macs=1000)
+    yield Workload("macs-100k", "8 guests with 12,500 addresses each, all learnt", guests=8,
+                   macs=12500, learn_rate=LEARN_RATE)
+    yield Workload("macs-1m", "64 guests with 15,600 addresses each, all learnt", guests=64,
+                   macs=15600, learn_rate=LEARN_RATE, peers="vmswitch")
     yield Workload("quiet-62", "a pair, and 62 guests that are quiet", guests=64, quiet=62,
                    peers="vmswitch", kind="fair")
 
@@ -96,12 +110,15 @@ def _many():
 
 
 def _others():
-    yield Workload("latency-64", "64 bytes at half the median rate of pair-64", kind="latency")
     yield Workload("loss-64", "64 bytes at fixed offered rates", kind="loss")
+    yield Workload("latency-64", "64 bytes at half of what loss-64 found to go through without "
+                   "loss; without it, half the median of pair-64", kind="latency")
     yield Workload("crosscheck-64", "frames counted by generator and switch", kind="crosscheck")
     yield Workload("idle", "two guests, no traffic", kind="idle")
     yield Workload("reconfig-64", "ports come and go, addresses are forgotten, at half rate",
                    kind="reconfig", peers="vmswitch")
+    yield Workload("restart-64", "the switch is killed and started again, at half rate",
+                   kind="restart")
     yield Workload("vm-2", "two QEMU guests, iperf3", kind="vm", guests=2, peers="vmswitch")
     yield Workload("vm-4", "four QEMU guests, iperf3 in pairs", kind="vm", guests=4,
                    peers="vmswitch")
@@ -114,9 +131,7 @@ def _absent():
             ("host-bridge", "host to host, beside the Linux bridge", "host ports"),
             ("nvgre-1400", "guests through a tunnel", "NVGRE"),
             ("vmq-64", "queues per VM, on and off", "VMQ"),
-            ("static-64", "static table entries", "static table entries"),
-            ("macs-100k", "100,000 addresses", "static table entries"),
-            ("macs-1m", "1,000,000 addresses", "static table entries")):
+            ("static-64", "static table entries", "static table entries")):
         yield Workload(name, text, needs=needs)
 
 
@@ -126,12 +141,17 @@ ALL = {one.name: one for part in (_pairs(), _many(), _others(), _absent()) for o
 def absent(names=None):
     """[{workload, feature}] of what waits for a feature."""
     return [{"workload": one.name, "feature": one.needs} for one in ALL.values()
-            if one.needs and one.needs not in PRESENT and (names is None or one.name in names)]
+            if not stands(one) and (names is None or one.name in names)]
 
 
 def present(names):
-    """The workloads of these names that can run."""
-    return [ALL[name] for name in names if not ALL[name].needs or ALL[name].needs in PRESENT]
+    """The workloads of these names that can run, at least with some peer."""
+    return [ALL[name] for name in names if stands(ALL[name]) or ALL[name].waits != "all"]
+
+
+def stands(one):
+    """Whether what a workload needs of us is there."""
+    return not one.needs or one.needs in PRESENT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,12 +172,15 @@ class Mode:
 
 
 BASE_PEERS = ("vmswitch", "ovs-normal", "ovs-mac-flows", "ovs-port-to-port", "testpmd")
+# Set up with TSO; they are measured on other workloads in the full mode only.
+TSO_PEERS = ("ovs-normal-tso", "testpmd-tso")
 QUICK = Mode("quick", ("pair-64", "pair-1514", "pair-tso"), ("vmswitch", "ovs-normal", "testpmd"),
              165, 5, 6, 5, 500, tries=2)
 DEFAULT = Mode("default",
-               ("pair-64", "pair-1514", "pair-tso", "crosscheck-64", "latency-64", "loss-64",
-                "idle", "reconfig-64", "all-to-one-8", *(f"scale-{n}" for n in SCALE)),
-               BASE_PEERS, 1150, 5, 12, 8, 1000)
+               ("pair-64", "pair-1514", "pair-tso", "crosscheck-64", "loss-64", "latency-64",
+                "idle", "restart-64", "reconfig-64", "all-to-one-8",
+                *(f"scale-{n}" for n in SCALE)),
+               (*BASE_PEERS, *TSO_PEERS), 1150, 5, 12, 8, 1000)
 FULL = Mode("full", tuple(ALL),
-            (*BASE_PEERS, "vmswitch-nap0", "ovs-normal-emc1", "ovs-normal-retries0",
-             "ovs-port-to-port-best"), 6 * 3600, 10, 20, 12, 1000)
+            (*BASE_PEERS, *TSO_PEERS, "vmswitch-nap0", "ovs-normal-emc1", "ovs-normal-retries0",
+             "ovs-port-to-port-best", "testpmd-best"), 6 * 3600, 10, 20, 12, 1000)

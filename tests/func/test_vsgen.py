@@ -204,15 +204,64 @@ def test_probe_and_reconnect(start, vmswitchd):
     assert totals["received"] > 0 and totals["bad"] == totals["down"] == 0
 
 
+def test_switch_is_killed_and_comes_back(start, vmswitchd, rundir):
+    """Under load, guests wait for a switch that was killed and go on with the new one."""
+    gen = start(2, "--check", 1)
+    gen.send('{"cmd":"trial","load":{"rate":20000},"warmup_ms":50,"windows":20,"window_ms":200,'
+             '"reconnect":true}')
+    assert gen.event()["received"] > 0
+    vmswitchd.kill()
+    assert gen.event()["event"] == "window"
+    vmswitchd.start()
+    vmswitchd.check("switch", "add", "gen", "type", "private")
+    for i in range(2):
+        vmswitchd.check("port", "add", f"g{i}", "switch", "gen", "type", "guest", "socket",
+                        rundir / f"g{i}.sock")
+    events = [gen.event()]
+    while events[-1]["event"] == "window":
+        events.append(gen.event())
+    totals = events[-1]
+    assert (totals["revived"], totals["down"], totals["bad"]) == (2, 0, 0)
+    assert events[-2]["received"] > 0
+    # It was away for a window at least; what fell due then was not sent.
+    assert totals["silence_ms"] > 100 and totals["not_sent"] > 0
+    assert totals["all"]["lost"] == totals["all"]["sent"] - totals["all"]["received"]
+
+
+def test_addresses_are_shown_at_a_pace(start, vmswitchd):
+    gen = start(2, "--macs", 100)
+    begin = time.monotonic()
+    assert gen.command("learn", rate=200)[0]["event"] == "learnt"
+    assert time.monotonic() - begin >= 99 / 200
+    assert gen.command("learn", rate=0)[0]["event"] == "error"
+
+
 @pytest.mark.parametrize("words", [
-    ("--touch", "all"), ("--touch", "header"), ("--touch", "none"), ("--profile", "legacy"),
+    ("--touch", "all"), ("--size", "9000"), ("--size", "tso"), ("--size", "tso:65549"),
+    ("--size", "tso", "--no-indirect"), ("--size", "tso", "--profile", "netkvm"),
+    ("--size", "tso", "--profile", "legacy"), ("--size", "tso", "--no-mergeable"),
+    ("--touch", "header"), ("--touch", "none"), ("--profile", "legacy"),
     ("--profile", "netkvm"), ("--guests", "8", "--pairs", "2", "--ring", "256")], ids=" ".join)
 def test_null(words):
     """Without a switch the generator measures itself."""
     gen = Gen("--null", "--size", "1514", *words)
-    assert gen.event()["null"] is True
-    _, totals = gen.trial({"closed": 256})
+    ready = gen.event()
+    assert ready["null"] is True
+    _, totals = gen.trial({"closed": 32})
     clean(totals)
+    sizes = {"tso": 65226, "tso:65549": 65549}
+    size = sizes.get(ready["size"]) or int(ready["size"])
+    assert totals["bytes"] == size * totals["received"]
+    assert gen.close() == 0
+
+
+def test_imix_has_its_sizes():
+    """28 frames of 64 bytes to 16 of 570 and 4 of 1518."""
+    gen = Gen("--null", "--size", "imix")
+    assert gen.event()["size"] == "imix"
+    _, totals = gen.trial({"closed": 64})
+    mean = (28 * 64 + 16 * 570 + 4 * 1518) / 48
+    assert totals["bytes"] / totals["received"] == pytest.approx(mean, rel=0.02)
     assert gen.close() == 0
 
 
@@ -243,6 +292,8 @@ def test_tso_needs_features(vmswitchd, rundir):
     (("--null", "--guests", "3"), "even number"),
     (("--null", "--size", "63"), "64..9000"),
     (("--null", "--size", "big"), "64..9000"),
+    (("--null", "--size", "tsox"), "tso or tso:BYTES"),
+    (("--null", "--size", "tso:65550"), "1515..65549"),
     (("--null", "--ring", "100"), "no power of two"),
     (("--null", "--profile", "mac"), "linux, netkvm or legacy"),
     (("--null", "--flow", "all-to-one"), "--null goes with --flow pairs"),
@@ -273,6 +324,9 @@ def test_bad_commands():
             ('{"cmd":"trial","load":{"closed":1},"windows":0}', "'windows'"),
             ('{"cmd":"trial","load":{"closed":1},"probe":[0,0]}', "'probe'"),
             ('{"cmd":"trial","load":{"closed":1},"latency":1}', "'latency'"),
+            ('{"cmd":"trial","load":{"closed":1},"reconnect":1}', "'reconnect'"),
+            ('{"cmd":"trial","load":{"closed":1},"reconnect":true}', "no switch"),
+            ('{"cmd":"learn","rate":-1}', "'rate'"),
             ('{"cmd":"reconnect"}', "no switch")]:
         gen.send(line)
         event = gen.event()
