@@ -90,6 +90,7 @@ static uint16_t fill_domain(struct vs_conf *conf, const struct vs_model *m,
 		if (m->port[i] && m->port[i]->sw == sw && model_is_up(m->port[i]))
 			members[domain->n++] = (uint16_t)i;
 	}
+	domain->n_unknown = domain->n;
 	return domain->n;
 }
 
@@ -97,6 +98,7 @@ static void free_conf(struct vs_conf *conf)
 {
 	if (!conf)
 		return;
+	free(conf->domain);
 	free(conf->members);
 	free(conf);
 }
@@ -111,8 +113,10 @@ static struct vs_conf *build_conf(const struct vs_model *m)
 	if (!conf)
 		return NULL;
 	memset(conf, 0, sizeof(*conf));
+	conf->n_fids = VS_SWITCHES_MAX + 1;
+	conf->domain = calloc(conf->n_fids, sizeof(*conf->domain));
 	conf->members = calloc(VS_PORTS_MAX, sizeof(*conf->members));
-	if (!conf->members) {
+	if (!conf->domain || !conf->members) {
 		free_conf(conf);
 		return NULL;
 	}
@@ -128,6 +132,11 @@ static struct vs_conf *build_conf(const struct vs_model *m)
 	for (i = 0; i < VS_SWITCHES_MAX; i++) {
 		if (m->sw[i])
 			members += fill_domain(conf, m, m->sw[i], members);
+	}
+	for (i = 0; i < conf->n_ports; i++) {
+		struct vs_port_hot *hot = &conf->port[conf->ids[i]];
+
+		hot->fanout = conf->domain[hot->fid].n;
 	}
 	return conf;
 }

@@ -3,14 +3,18 @@
  * Stage 4, admit: the ingress policy of the port a frame came from.
  *
  * Accepts: packets with an Ethernet header in their private bytes.
- * Guarantees: the frame may be sent by its port; it carries no tag; fid is set.
- * Drops: link_down, mtu_in, src_invalid, spoof, vlan_short, vlan_tagged.
+ * Guarantees: the frame may be sent by its port; the tag of its VLAN is taken off; fid, vid, bare_vid
+ *	and pcp are set.
+ * Drops: link_down, mtu_in, src_invalid, spoof, vlan_short, vlan_tagged, vlan_denied,
+ *	vlan_service, vlan_unused.
  *
  * Stands before learning: a frame that is refused here changes nothing.
  */
 #include "dataplane/stages.h"
 
 #include "dataplane/core/hdr.h"
+
+#include <rte_branch_prediction.h>
 
 static enum vs_drop admit_source(const struct vs_port_hot *port, const struct rte_ether_addr *src)
 {
@@ -21,21 +25,61 @@ static enum vs_drop admit_source(const struct vs_port_hot *port, const struct rt
 	return VS_DROP_NONE;
 }
 
-/* An untagged port sends untagged frames; a tag that carries only a priority is taken off. */
-static enum vs_drop admit_vlan(struct vs_pkt *pkt)
+/* May a port without a trunk, or with one, send a frame with this first tag? */
+static enum vs_drop admit_tag(const struct vs_port_hot *port, struct vs_l2_tag tag)
 {
-	switch (vs_l2_tags(pkt)) {
-	case VS_L2_UNTAGGED:
+	uint16_t vid = tag.tci & VS_TCI_VID;
+
+	if (tag.kind == VS_L2_CUT)
+		return VS_DROP_VLAN_SHORT;
+	if (!port->trunk)
+		return tag.kind == VS_L2_PRIORITY && !tag.inner ? VS_DROP_NONE
+								: VS_DROP_VLAN_TAGGED;
+	if (tag.kind == VS_L2_SERVICE)
+		return VS_DROP_VLAN_SERVICE;
+	if (tag.kind == VS_L2_PRIORITY || vid == port->vid)
 		return VS_DROP_NONE;
-	case VS_L2_PRIORITY:
-		vs_l2_strip_tag(pkt);
-		return VS_DROP_NONE;
-	case VS_L2_TAGGED:
-		return VS_DROP_VLAN_TAGGED;
-	case VS_L2_CUT:
-		break;
+	if (vid > VS_VID_MAX || !vs_trunk_allows(port->trunk, vid))
+		return VS_DROP_VLAN_DENIED;
+	return VS_DROP_NONE;
+}
+
+/*
+ * The tag comes off last, so that the sample of a frame that is dropped for its tag shows it. A
+ * second tag on a trunk is payload, but one that must not become the first (see release.c).
+ */
+static enum vs_drop admit_tagged(const struct vs_port_hot *port, struct vs_pkt *pkt,
+				 struct vs_l2_tag tag)
+{
+	enum vs_drop drop = admit_tag(port, tag);
+
+	if (drop)
+		return drop;
+	if (tag.kind == VS_L2_TAGGED) {
+		pkt->vid = tag.tci & VS_TCI_VID;
+		pkt->fid = port->trunk->fid_of_vid[pkt->vid];
 	}
-	return VS_DROP_VLAN_SHORT;
+	if (pkt->fid == 0)
+		return VS_DROP_VLAN_UNUSED;
+	if (port->flags & VS_PORT_PRIORITY)
+		pkt->pcp = (uint8_t)(tag.tci >> VS_TCI_PCP_SHIFT);
+	pkt->bare_vid = tag.inner ? VS_BARE_NEVER : pkt->vid;
+	vs_l2_strip_tag(pkt);
+	return VS_DROP_NONE;
+}
+
+/* Which VLAN is it on? That of the port, unless a tag says otherwise. */
+static enum vs_drop admit_vlan(const struct vs_port_hot *port, struct vs_pkt *pkt)
+{
+	struct vs_l2_tag tag = vs_l2_tag(pkt);
+
+	pkt->fid = port->fid;
+	pkt->vid = port->vid;
+	pkt->bare_vid = port->vid;
+	pkt->pcp = 0;
+	if (unlikely(tag.kind != VS_L2_UNTAGGED))
+		return admit_tagged(port, pkt, tag);
+	return port->fid ? VS_DROP_NONE : VS_DROP_VLAN_UNUSED;
 }
 
 static enum vs_drop admit(const struct vs_port_hot *port, struct vs_pkt *pkt)
@@ -46,11 +90,9 @@ static enum vs_drop admit(const struct vs_port_hot *port, struct vs_pkt *pkt)
 		return VS_DROP_LINK_DOWN;
 	drop = admit_source(port, &vs_l2_eth(pkt)->src_addr);
 	if (!drop)
-		drop = admit_vlan(pkt);
+		drop = admit_vlan(port, pkt);
 	if (!drop && pkt->len > port->max_frame)
 		drop = VS_DROP_MTU_IN;
-	if (!drop)
-		pkt->fid = port->fid;
 	return drop;
 }
 

@@ -158,7 +158,8 @@ enum vs_fdb_learnt vs_fdb_learn(struct vs_fdb *fdb, uint16_t fid, const struct r
 	return VS_FDB_NEW;
 }
 
-static bool matches(const struct vs_fdb_filter *f, const struct vs_fdb_entry *e)
+static bool matches(const struct vs_fdb_filter *f, const struct key *key,
+		    const struct vs_fdb_entry *e)
 {
 	bool learnt = e->kind == VS_FDB_LEARNT;
 
@@ -171,6 +172,10 @@ static bool matches(const struct vs_fdb_filter *f, const struct vs_fdb_entry *e)
 		return learnt && e->port == f->port;
 	case VS_FDB_SEEN_BEFORE:
 		return learnt && (int32_t)(e->seen - f->before) < 0;
+	case VS_FDB_OF_FIDS:
+		return (f->fids[key->fid / 64] >> (key->fid % 64)) & 1;
+	case VS_FDB_ADDRESS:
+		return key->fid == f->fid && rte_is_same_ether_addr(&key->mac, &f->mac);
 	}
 	return false;
 }
@@ -188,20 +193,35 @@ static void forget_key(struct vs_fdb *fdb, int32_t slot)
 	(void)rte_hash_del_key(fdb->hash, &key);
 }
 
-uint32_t vs_fdb_remove(struct vs_fdb *fdb, const struct vs_fdb_filter *filter,
-		       void (*removed)(const struct vs_fdb_entry *e, void *ctx), void *ctx)
+/* Note the slots that the filter names in @fdb->retired. Return: how many. */
+static uint32_t pick(struct vs_fdb *fdb, const struct vs_fdb_filter *filter)
 {
+	struct key wanted = make_key(filter->fid, &filter->mac);
 	const void *key;
 	uint32_t n = 0;
-	uint32_t i;
 	uint32_t next = 0;
 	void *data;
 	int32_t slot;
 
-	/* Not while iterating: a removal may move another key to a place already passed. */
-	while ((slot = rte_hash_iterate(fdb->hash, &key, &data, &next)) >= 0)
-		if (matches(filter, &fdb->entry[slot]))
+	if (filter->what == VS_FDB_ADDRESS) {
+		slot = rte_hash_lookup(fdb->hash, &wanted);
+		if (slot >= 0)
 			fdb->retired[n++] = slot;
+		return n;
+	}
+	/* Not removed while iterating: that may move another key to a place already passed. */
+	while ((slot = rte_hash_iterate(fdb->hash, &key, &data, &next)) >= 0)
+		if (matches(filter, key, &fdb->entry[slot]))
+			fdb->retired[n++] = slot;
+	return n;
+}
+
+uint32_t vs_fdb_remove(struct vs_fdb *fdb, const struct vs_fdb_filter *filter,
+		       void (*removed)(const struct vs_fdb_entry *e, void *ctx), void *ctx)
+{
+	uint32_t n = pick(fdb, filter);
+	uint32_t i;
+
 	if (n == 0)
 		return 0;
 	for (i = 0; i < n; i++) {

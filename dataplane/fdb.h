@@ -19,6 +19,7 @@
 #ifndef VS_FDB_H
 #define VS_FDB_H
 
+#include "dataplane/core/limits.h"
 #include "dataplane/core/rcu.h"
 
 #include <rte_ether.h>
@@ -30,11 +31,14 @@ struct vs_fdb;
 /** Where an entry comes from. */
 enum vs_fdb_kind {
 	VS_FDB_LEARNT,
-	VS_FDB_STATIC, /* the address given to a port; never moves, never ages */
+	VS_FDB_STATIC, /* given to a port, or entered by the user; never moves, never ages */
 };
 
 /** The port of an entry that is just being made: treat the address as unknown. */
 #define VS_FDB_NO_PORT UINT16_MAX
+
+/** An entry whose port is this or above leads to group port - VS_FDB_GROUP_BASE (core/conf.h). */
+#define VS_FDB_GROUP_BASE VS_PORTS_MAX
 
 /** struct vs_fdb_entry - what the table knows of an address */
 struct vs_fdb_entry {
@@ -59,9 +63,14 @@ struct vs_fdb_filter {
 		VS_FDB_OF_PORT,    /* every entry of @port, the static one too */
 		VS_FDB_LEARNT_OF_PORT,
 		VS_FDB_SEEN_BEFORE, /* learnt entries last seen before second @before */
+		VS_FDB_OF_FIDS,     /* every entry of the fids whose bits are set in @fids */
+		VS_FDB_ADDRESS,     /* the entry of @mac in @fid */
 	} what;
 	uint16_t port;
+	uint16_t fid;
+	const uint64_t *fids; /* VS_FIDS_MAX bits */
 	uint32_t before;
+	struct rte_ether_addr mac;
 };
 
 /**

@@ -3,9 +3,23 @@
  * Stage 5, lookup: the source is learnt, the destination found.
  *
  * Accepts: admitted packets (fid set, source address valid for its port).
- * Guarantees: the packet stands in the output list of each port it goes to (one, or for a flood
- *	every other port of its fid that is up), never in that of the port it came from.
- * Drops: reserved_mac, hairpin, storm, flood_budget, no_receiver.
+ * Guarantees: the packet stands in the output list of each port it goes to, never in that of the
+ *	port it came from.
+ * Drops: reserved_mac, hairpin, storm, flood_budget, no_receiver, unknown_unicast.
+ *
+ * DOC: theory of operation: receivers
+ *
+ * | destination                    | goes to (but the sender)       | if there is none        |
+ * |--------------------------------|--------------------------------|-------------------------|
+ * | unicast, known at a port       | that port                      | hairpin                 |
+ * | unicast, known at a group      | members of the group           | hairpin                 |
+ * | unicast, unknown               | first n_unknown of the members | unknown_unicast, or     |
+ * |                                | of its fid                     | no_receiver if all are  |
+ * | broadcast, multicast           | all members of its fid         | no_receiver             |
+ *
+ * Members are ports that are up. All but the first row are floods: copies, under the byte budget
+ * of the visit. The storm limit is for frames of the last two rows that go somewhere; a cluster's
+ * traffic is meant for each of its members.
  *
  * DOC: theory of operation: learning
  *
@@ -14,13 +28,15 @@
  * entered it (some ten microseconds), more frames from it come by, so a small cache keeps an
  * address from being reported again within REPORT_AGAIN_MS (unless entries were removed or moved
  * meanwhile: it may have been one of them), and VS_LEARN_RATE_PPS limits what
- * one port may have learnt. A static address (one given to a port) is never reported from
- * elsewhere.
+ * one port may have learnt. A static address (one given to a port) and one that a group of ports
+ * shares are never reported from elsewhere.
  */
 #include "dataplane/stages.h"
 
 #include "dataplane/core/hdr.h"
 #include "dataplane/fdb.h"
+
+#include <rte_branch_prediction.h>
 
 #include <string.h>
 
@@ -33,17 +49,26 @@ static bool reported_lately(struct vs_ctx *ctx, const struct vs_event *ev, uint3
 {
 	struct vs_reported *slot;
 	uint64_t key = 0;
+	uint64_t hash;
 
 	memcpy(&key, &ev->mac, sizeof(ev->mac));
 	key |= (uint64_t)ev->port << 48;
-	slot = &ctx->reported[(key * 0x9e3779b97f4a7c15u) >> (64 - VS_REPORTED_BITS)];
-	if (slot->key == key && slot->generation == generation &&
+	hash = (key + ((uint64_t)ev->fid << 24)) * 0x9e3779b97f4a7c15u;
+	slot = &ctx->reported[hash >> (64 - VS_REPORTED_BITS)];
+	if (slot->key == key && slot->fid == ev->fid && slot->generation == generation &&
 	    ctx->now_tsc - slot->when_tsc < rte_get_tsc_hz() / 1000 * REPORT_AGAIN_MS)
 		return true;
 	slot->key = key;
+	slot->fid = ev->fid;
 	slot->generation = generation;
 	slot->when_tsc = ctx->now_tsc;
 	return false;
+}
+
+/* Does an entry's port name a group? */
+static bool is_group(uint16_t port)
+{
+	return port >= VS_FDB_GROUP_BASE && port < VS_FDB_GROUP_BASE + VS_GROUPS_MAX;
 }
 
 static void learn(struct vs_ctx *ctx, const struct vs_port_hot *port, const struct vs_pkt *pkt)
@@ -57,12 +82,16 @@ static void learn(struct vs_ctx *ctx, const struct vs_port_hot *port, const stru
 		.mac = *src,
 	};
 
-	if (e && vs_fdb_entry_port(e) == port->id) {
-		vs_fdb_entry_touch(e, ctx->now_s);
-		return;
+	if (e) {
+		uint16_t at = vs_fdb_entry_port(e);
+
+		if (at == port->id) {
+			vs_fdb_entry_touch(e, ctx->now_s);
+			return;
+		}
+		if (e->kind == VS_FDB_STATIC || is_group(at))
+			return;
 	}
-	if (e && e->kind == VS_FDB_STATIC)
-		return;
 	if (reported_lately(ctx, &ev, vs_fdb_generation(port->fdb)))
 		return;
 	if (vs_pace_admit(&ctx->pace[port->id].learn, ctx->now_tsc, VS_LEARN_RATE_PPS))
@@ -85,34 +114,66 @@ static bool storm_admits(struct vs_ctx *ctx, const struct vs_port_hot *port)
 	return false;
 }
 
-static enum vs_drop flood(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_pkt *pkt,
-			  uint8_t index)
+/* Is there no port but @self among these? */
+static bool is_alone(uint16_t self, const uint16_t *members, unsigned int n)
 {
-	const struct vs_domain *domain = &ctx->conf->domain[pkt->fid];
+	return n == 0 || (n == 1 && members[0] == self);
+}
+
+/* A copy to each of these ports but the sender; there is one. */
+static void copy(struct vs_ctx *ctx, const struct vs_port_hot *port, const struct vs_pkt *pkt,
+		 uint8_t index, const uint16_t *members, unsigned int n)
+{
 	uint64_t copies = 0;
 	unsigned int i;
 
+	for (i = 0; i < n; i++) {
+		if (members[i] == port->id)
+			continue;
+		vs_out_add(ctx, members[i], index);
+		copies++;
+	}
+	ctx->flooded_bytes += copies * pkt->len;
+	vs_stats_add(VS_TERM_FLOODED, &ctx->port_stats[port->id]->flooded, 1);
+	vs_stats_add(VS_TERM_FLOOD_COPIES, &ctx->switch_stats[port->sw].flood_copies, copies);
+}
+
+static const struct vs_domain *domain_of(const struct vs_ctx *ctx, const struct vs_pkt *pkt)
+{
+	return &ctx->conf->domain[pkt->fid];
+}
+
+/* To the first @n members of the frame's broadcast domain. */
+static enum vs_drop flood(struct vs_ctx *ctx, const struct vs_port_hot *port,
+			  const struct vs_pkt *pkt, uint8_t index, unsigned int n)
+{
+	const struct vs_domain *domain = domain_of(ctx, pkt);
+
+	if (is_alone(port->id, domain->members, n))
+		return n < domain->n ? VS_DROP_UNKNOWN_UNICAST : VS_DROP_NO_RECEIVER;
 	if (ctx->flooded_bytes >= VS_FLOOD_BYTES)
 		return VS_DROP_FLOOD_BUDGET;
 	if (!storm_admits(ctx, port))
 		return VS_DROP_STORM;
-	for (i = 0; i < domain->n; i++) {
-		if (domain->members[i] == port->id)
-			continue;
-		vs_out_add(ctx, domain->members[i], index);
-		copies++;
-	}
-	if (copies == 0)
-		return VS_DROP_NO_RECEIVER;
-
-	ctx->flooded_bytes += copies * pkt->len;
-	vs_stats_add(VS_TERM_FLOODED, &ctx->port_stats[port->id]->flooded, 1);
-	vs_stats_add(VS_TERM_FLOOD_COPIES, &ctx->switch_stats[port->sw].flood_copies, copies);
+	copy(ctx, port, pkt, index, domain->members, n);
 	return VS_DROP_NONE;
 }
 
-static enum vs_drop find(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_pkt *pkt,
-			 uint8_t index)
+/* To the ports that share the destination address. */
+static enum vs_drop copy_to_group(struct vs_ctx *ctx, const struct vs_port_hot *port,
+				  const struct vs_pkt *pkt, uint8_t index,
+				  const struct vs_group *group)
+{
+	if (group->fid != pkt->fid || is_alone(port->id, group->members, group->n))
+		return VS_DROP_HAIRPIN;
+	if (ctx->flooded_bytes >= VS_FLOOD_BYTES)
+		return VS_DROP_FLOOD_BUDGET;
+	copy(ctx, port, pkt, index, group->members, group->n);
+	return VS_DROP_NONE;
+}
+
+static enum vs_drop find(struct vs_ctx *ctx, const struct vs_port_hot *port,
+			 const struct vs_pkt *pkt, uint8_t index)
 {
 	const struct rte_ether_addr *dst = &vs_l2_eth(pkt)->dst_addr;
 	const struct vs_fdb_entry *e;
@@ -121,12 +182,18 @@ static enum vs_drop find(struct vs_ctx *ctx, const struct vs_port_hot *port, str
 	if (rte_is_multicast_ether_addr(dst)) {
 		if (vs_l2_is_reserved(dst))
 			return VS_DROP_RESERVED_MAC;
-		return flood(ctx, port, pkt, index);
+		return flood(ctx, port, pkt, index, domain_of(ctx, pkt)->n);
 	}
 	e = vs_fdb_find(port->fdb, pkt->fid, dst);
 	out = e ? vs_fdb_entry_port(e) : VS_FDB_NO_PORT;
-	if (out >= VS_PORTS_MAX)
-		return flood(ctx, port, pkt, index);
+	if (unlikely(out >= VS_PORTS_MAX)) {
+		const struct vs_group *group = ctx->conf->group;
+
+		if (is_group(out))
+			return copy_to_group(ctx, port, pkt, index,
+					     &group[out - VS_FDB_GROUP_BASE]);
+		return flood(ctx, port, pkt, index, domain_of(ctx, pkt)->n_unknown);
+	}
 	if (out == port->id)
 		return VS_DROP_HAIRPIN;
 

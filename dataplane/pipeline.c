@@ -32,6 +32,7 @@ unsigned int vs_pipeline_visit(struct vs_ctx *ctx, const struct vs_port_hot *por
 
 	burst->n = 0;
 	burst->n_ext = 0;
+	burst->has_tagged = 0;
 	ctx->pair = pair;
 	ctx->flooded_bytes = 0;
 

@@ -4,36 +4,77 @@
  *
  * Accepts: output lists filled in by lookup.
  * Guarantees: each entry is counted as an attempt at its port; entries that are left may be
- *	delivered there.
- * Drops (per copy): port_down, mtu_out.
+ *	delivered there; a packet that leaves with a tag at one of them has its twin.
+ * Drops (per copy): port_down, vlan_out, mtu_out.
+ *
+ * DOC: theory of operation: with a tag or without
+ *
+ * A packet leaves untagged where its VLAN is the port's own (access or native), and tagged where
+ * the port's trunk lists its VLAN. Nothing else leaves.
+ *
+ * A frame with two tags, whose first names a VLAN of its sender's trunk, must keep a tag in front
+ * of the second: without it the receiver would take the second for the frame's VLAN, and a guest
+ * could send into VLANs that are none of its own. So its copies leave tagged or not at all.
+ *
+ * The MTU counts without the tag.
  */
 #include "dataplane/stages.h"
 
-static enum vs_drop release(const struct vs_port_hot *port, const struct vs_pkt *pkt)
+#include "dataplane/core/hdr.h"
+
+#include <rte_branch_prediction.h>
+
+/* May this packet, which does not leave bare at the port, leave there with its tag? */
+static bool is_on_trunk(const struct vs_port_hot *port, const struct vs_pkt *pkt)
 {
+	return port->trunk && pkt->vid != port->vid && pkt->vid != 0 &&
+	       vs_trunk_allows(port->trunk, pkt->vid);
+}
+
+/* Packet @index leaves with a tag somewhere. */
+static void need_twin(struct vs_burst *burst, unsigned int index)
+{
+	uint64_t bit = UINT64_C(1) << index;
+
+	if (burst->has_tagged & bit)
+		return;
+	vs_l2_make_twin(&burst->pkt[index], &burst->tagged[index], &burst->tagged_hdr[index]);
+	burst->has_tagged |= bit;
+}
+
+static enum vs_drop release(const struct vs_port_hot *port, struct vs_burst *burst,
+			    unsigned int index)
+{
+	const struct vs_pkt *pkt = &burst->pkt[index];
+	bool bare = likely(pkt->bare_vid == port->vid);
+
 	if (!(port->flags & VS_PORT_UP))
 		return VS_DROP_PORT_DOWN;
+	if (!bare && !is_on_trunk(port, pkt))
+		return VS_DROP_VLAN_OUT;
 	if (pkt->len > port->max_frame)
 		return VS_DROP_MTU_OUT;
+	if (!bare)
+		need_twin(burst, index);
 	return VS_DROP_NONE;
 }
 
-static void release_port(struct vs_ctx *ctx, const struct vs_port_hot *port,
-			 const struct vs_burst *burst)
+static void release_port(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_burst *burst)
 {
 	struct vs_out *out = &ctx->out[port->id];
+	const uint16_t n = out->n;
 	uint16_t kept = 0;
 	uint16_t i;
 
-	vs_stats_add(VS_TERM_ATTEMPTS, &ctx->port_stats[port->id]->attempts, out->n);
-	for (i = 0; i < out->n; i++) {
-		const struct vs_pkt *pkt = &burst->pkt[out->pkt[i]];
-		enum vs_drop drop = release(port, pkt);
+	vs_stats_add(VS_TERM_ATTEMPTS, &ctx->port_stats[port->id]->attempts, n);
+	for (i = 0; i < n; i++) {
+		uint8_t index = out->pkt[i];
+		enum vs_drop drop = release(port, burst, index);
 
 		if (drop)
-			vs_ctx_count_drop(ctx, port->id, pkt, drop);
+			vs_ctx_count_drop(ctx, port->id, &burst->pkt[index], drop);
 		else
-			out->pkt[kept++] = out->pkt[i];
+			out->pkt[kept++] = index;
 	}
 	out->n = kept;
 }

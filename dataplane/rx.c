@@ -4,16 +4,12 @@
  *
  * Accepts: a burst with no packets in it.
  * Guarantees: every packet is counted as received; in_port is set by the port's own code.
- * Drops: what the port could not take (vnet_short, chain_bytes, chain_descs).
+ * Drops: what the port could not take (vnet_short, chain_bytes, chain_descs, frame_cut,
+ *	offload_denied).
  */
 #include "dataplane/stages.h"
 
 #include <rte_common.h>
-
-static unsigned int fanout(const struct vs_conf *conf, const struct vs_port_hot *port)
-{
-	return conf->domain[port->fid].n;
-}
 
 void vs_rx(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_burst *burst)
 {
@@ -21,7 +17,7 @@ void vs_rx(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_burst *
 	uint64_t bytes = 0;
 	unsigned int i;
 
-	port->ops->rx(port->dev, ctx->pair, fanout(ctx->conf, port), burst);
+	port->ops->rx(port->dev, ctx->pair, port->fanout, burst);
 	if (burst->n == 0)
 		return;
 

@@ -2,12 +2,25 @@
 /*
  * Stage 9, tx: what is in the output lists is delivered.
  *
- * Accepts: released output lists.
- * Guarantees: each entry is counted as sent or dropped by name; the lists are empty.
+ * Accepts: released output lists; the twin of each packet that leaves tagged.
+ * Guarantees: each entry is counted as sent or dropped by name, with the bytes and in the form
+ *	that its port got or would have got; the lists are empty.
  * Drops (per copy): what the port did not take (rx_full, rx_small, rx_pieces, ring_broken,
- *	mem_lost, port_down).
+ *	mem_lost, port_down, mtu_out, host_full, host_down, uplink_full, uplink_size,
+ *	uplink_down).
  */
 #include "dataplane/stages.h"
+
+#include <rte_branch_prediction.h>
+
+/* Packet @index as it leaves at @port: with its tag, or bare. */
+static struct vs_pkt *form(const struct vs_port_hot *port, struct vs_burst *burst,
+			   unsigned int index)
+{
+	struct vs_pkt *pkt = &burst->pkt[index];
+
+	return likely(pkt->bare_vid == port->vid) ? pkt : &burst->tagged[index];
+}
 
 static void tx_port(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_burst *burst)
 {
@@ -20,7 +33,7 @@ static void tx_port(struct vs_ctx *ctx, const struct vs_port_hot *port, struct v
 	unsigned int i;
 
 	for (i = 0; i < out->n; i++)
-		pkt[i] = &burst->pkt[out->pkt[i]];
+		pkt[i] = form(port, burst, out->pkt[i]);
 	port->ops->tx(port->dev, ctx->pair, pkt, out->n, fate);
 	for (i = 0; i < out->n; i++) {
 		if (fate[i]) {

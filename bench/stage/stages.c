@@ -19,7 +19,7 @@
 	X(rx, "rx", VSS_ENDS, "vs_rx", vs_rx(w->ctx, w->from, w->burst))                \
 	X(ingress, "ingress", VSS_PIPELINE, "vs_offload_ingress",                       \
 	  vs_offload_ingress(w->ctx, w->burst))                                         \
-	X(l2_tags, "l2-tags", VSS_PART, "vs_l2_tags", read_tags(w))                     \
+	X(l2_tags, "l2-tags", VSS_PART, "vs_l2_tag", read_tags(w))                     \
 	X(admit, "admit", VSS_PIPELINE, "vs_admit", vs_admit(w->ctx, w->burst))         \
 	X(fdb_find, "fdb-find", VSS_PART, "vs_fdb_find", find_destinations(w))          \
 	X(lookup, "lookup", VSS_PIPELINE, "vs_lookup", vs_lookup(w->ctx, w->burst))     \
@@ -37,7 +37,7 @@ static inline void read_tags(struct vss_world *w)
 	unsigned int i;
 
 	for (i = 0; i < w->burst->n; i++)
-		w->sink += vs_l2_tags(&w->burst->pkt[i]);
+		w->sink += vs_l2_tag(&w->burst->pkt[i]).kind;
 }
 
 static inline void find_destinations(struct vss_world *w)

@@ -211,7 +211,11 @@ static void fill_conf(struct vss_world *w)
 		};
 	}
 	w->conf->members = w->members;
-	w->conf->domain[VSS_FID] = (struct vs_domain){.members = w->members, .n = VSS_PORTS};
+	w->conf->domain[VSS_FID] = (struct vs_domain){
+		.members = w->members,
+		.n = VSS_PORTS,
+		.n_unknown = VSS_PORTS,
+	};
 	w->ctx->conf = w->conf;
 	w->from = &w->conf->port[0];
 }
@@ -224,7 +228,13 @@ static int new_worker(struct vss_world *w)
 	w->burst = rte_zmalloc("vss_burst", sizeof(*w->burst), RTE_CACHE_LINE_SIZE);
 	w->conf = rte_zmalloc("vss_conf", sizeof(*w->conf), RTE_CACHE_LINE_SIZE);
 	w->base = event_base_new();
-	if (!w->ctx || !w->burst || !w->conf || !w->base)
+	if (w->conf) {
+		w->conf->n_fids = VSS_FID + 1;
+		w->conf->domain = rte_zmalloc("vss_domain",
+					      w->conf->n_fids * sizeof(*w->conf->domain),
+					      RTE_CACHE_LINE_SIZE);
+	}
+	if (!w->ctx || !w->burst || !w->conf || !w->conf->domain || !w->base)
 		return -ENOMEM;
 	err = vs_event_ring_init(&w->ctx->events, 0);
 	if (err)
@@ -305,6 +315,8 @@ void vss_world_free(struct vss_world *w)
 		vs_event_ring_fini(&w->ctx->events);
 	rte_free(w->ctx);
 	rte_free(w->burst);
+	if (w->conf)
+		rte_free(w->conf->domain);
 	rte_free(w->conf);
 	if (w->dir[0])
 		(void)rmdir(w->dir);

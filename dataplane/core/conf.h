@@ -57,36 +57,71 @@ enum vs_port_flag {
 	VS_PORT_ADMIN_UP = 1 << 0, /* not set down by the user */
 	VS_PORT_UP = 1 << 1,       /* ADMIN_UP, and the other side takes frames */
 	VS_PORT_GUARD = 1 << 2,    /* only source address `mac` may be sent (spoof guard) */
+	VS_PORT_PRIORITY = 1 << 3, /* the 802.1p priority of its tags is kept */
 };
+
+/**
+ * struct vs_trunk - the VLANs of a port that sends and receives tagged frames
+ * @allowed:	bit per VLAN id
+ * @fid_of_vid:	VS_VIDS_MAX entries of its switch; 0: no port but an uplink is on that VLAN
+ */
+struct vs_trunk {
+	uint64_t allowed[VS_VIDS_MAX / 64];
+	const uint16_t *fid_of_vid;
+};
+
+/** vs_trunk_allows() - is @vid (below VS_VIDS_MAX) one of the trunk's VLANs? */
+static inline bool vs_trunk_allows(const struct vs_trunk *trunk, uint16_t vid)
+{
+	return (trunk->allowed[vid / 64] >> (vid % 64)) & 1;
+}
 
 /** What a stage may know of a port: one cache line. */
 struct vs_port_hot {
 	const struct vs_port_ops *ops;
 	void *dev;
-	struct vs_fdb *fdb; /* of the port's switch */
-	uint32_t max_frame; /* bytes of an untagged frame without FCS: MTU + 14 */
-	uint32_t storm_pps; /* 0: no limit */
+	struct vs_fdb *fdb;           /* of the port's switch */
+	const struct vs_trunk *trunk; /* NULL: no tagged frames */
+	uint32_t max_frame;           /* bytes of an untagged frame without FCS: MTU + 14 */
+	uint32_t storm_pps;           /* 0: no limit */
 	uint16_t id;
-	uint16_t sw;  /* index of the switch */
-	uint16_t fid; /* broadcast domain of untagged frames */
-	uint8_t flags;
+	uint16_t sw;     /* index of the switch */
+	uint16_t fid;    /* broadcast domain of untagged frames */
+	uint16_t vid;    /* VLAN of untagged frames: access or native VLAN */
+	uint16_t fanout; /* members of the largest broadcast domain it can send to */
+	uint16_t flags;
 	uint8_t pairs; /* queue pairs to poll */
 	struct rte_ether_addr mac;
 } __rte_cache_aligned;
 
 _Static_assert(sizeof(struct vs_port_hot) == RTE_CACHE_LINE_SIZE, "one cache line");
 
-/** The ports of one broadcast domain that are up: who gets the copies of a flood. */
+/**
+ * struct vs_domain - the ports of one broadcast domain that are up: who gets copies of a flood
+ * @n_unknown:	the first so many members get frames to unknown unicast addresses
+ */
 struct vs_domain {
 	const uint16_t *members;
 	uint16_t n;
+	uint16_t n_unknown;
+};
+
+/** struct vs_group - the ports that share one cluster address in one broadcast domain */
+struct vs_group {
+	const uint16_t *members;
+	uint16_t n;
+	uint16_t fid; /* the domain; a number may have been another cluster's a moment ago */
 };
 
 struct vs_conf {
 	uint16_t n_ports;
 	uint16_t ids[VS_PORTS_MAX]; /* ids in use, for polling */
-	struct vs_domain domain[VS_FIDS_MAX];
-	uint16_t *members; /* storage of all domains' members */
+	uint32_t n_fids;
+	struct vs_domain *domain; /* by fid, n_fids of them */
+	uint16_t *members;        /* storage of all members of domains and groups */
+	struct vs_trunk *trunks;  /* storage of all trunks */
+	uint16_t *fid_of_vid;     /* storage of all switches' tables */
+	struct vs_group group[VS_GROUPS_MAX];
 	struct vs_port_hot port[VS_PORTS_MAX];
 };
 

@@ -27,8 +27,9 @@ struct vs_port_pace {
 
 /** struct vs_reported - an address that was reported to control, and when */
 struct vs_reported {
-	uint64_t key;
+	uint64_t key;        /* address and port */
 	uint32_t generation; /* of the table that did not know it */
+	uint16_t fid;
 	uint64_t when_tsc;
 };
 

@@ -23,6 +23,10 @@
 	X(MTU_IN,         "mtu_in",         IN,  "frame longer than the MTU of the port that sent it (port set NAME mtu N)") \
 	X(VLAN_SHORT,     "vlan_short",     IN,  "frame ends inside its VLAN tag") \
 	X(VLAN_TAGGED,    "vlan_tagged",    IN,  "tagged frame from a port that may only send untagged ones") \
+	X(VLAN_DENIED,    "vlan_denied",    IN,  "tagged frame of a VLAN that the port may not send to (port set NAME vlan trunk LIST)") \
+	X(VLAN_SERVICE,   "vlan_service",   IN,  "frame with an 802.1ad service tag: the switch sorts by 802.1Q tags only") \
+	X(VLAN_UNUSED,    "vlan_unused",    IN,  "frame of a VLAN that no other port of the switch is on") \
+	X(FRAME_CUT,      "frame_cut",      IN,  "frame longer than the switch's receive buffer for this interface") \
 	X(SRC_INVALID,    "src_invalid",    IN,  "source address is zero or a group address") \
 	X(SPOOF,          "spoof",          IN,  "source address is not the one given to this port (port set NAME mac MAC|any)") \
 	X(RESERVED_MAC,   "reserved_mac",   IN,  "link-local destination 01-80-C2-00-00-0x, which no switch forwards") \
@@ -30,13 +34,20 @@
 	X(STORM,          "storm",          IN,  "broadcast, multicast and unknown unicast beyond the storm limit (port set NAME storm PPS)") \
 	X(FLOOD_BUDGET,   "flood_budget",   IN,  "flood copies beyond the byte budget of one visit to this port") \
 	X(NO_RECEIVER,    "no_receiver",    IN,  "flooded, but no other port of the switch is up") \
+	X(UNKNOWN_UNICAST, "unknown_unicast", IN, "destination unknown, and the switch floods no such frames there (switch set NAME unknown flood)") \
 	X(PORT_DOWN,      "port_down",      OUT, "the destination port is down (port show NAME says why)") \
 	X(MTU_OUT,        "mtu_out",        OUT, "frame longer than the MTU of the destination port (port set NAME mtu N)") \
+	X(VLAN_OUT,       "vlan_out",       OUT, "the destination port is not on the frame's VLAN, or would get it without the first of its two tags (port set NAME vlan)") \
 	X(RX_FULL,        "rx_full",        OUT, "the guest has no free receive buffer: it is too slow, or its ring too short (rx_queue_size=1024)") \
 	X(RX_SMALL,       "rx_small",       OUT, "the guest's receive buffer is too small for the frame: lower the sender's MTU to the receiver's") \
 	X(RX_PIECES,      "rx_pieces",      OUT, "the guest's receive buffers are tiny: too many of them for one frame or burst") \
 	X(RING_BROKEN,    "ring_broken",    OUT, "the guest's receive ring broke the rules and is detached (port show NAME says which)") \
-	X(MEM_LOST,       "mem_lost",       OUT, "guest memory went away while the frame was copied: its file was truncated, or no hugepage is left")
+	X(MEM_LOST,       "mem_lost",       OUT, "guest memory went away while the frame was copied: its file was truncated, or no hugepage is left") \
+	X(HOST_FULL,      "host_full",      OUT, "the host, or the VMM behind the interface, takes frames too slowly") \
+	X(HOST_DOWN,      "host_down",      OUT, "the interface in the host is down or gone (ip link set dev IFNAME up)") \
+	X(UPLINK_FULL,    "uplink_full",    OUT, "the network card takes frames too slowly") \
+	X(UPLINK_SIZE,    "uplink_size",    OUT, "frame longer than the uplink can send (port show NAME gives its MTU)") \
+	X(UPLINK_DOWN,    "uplink_down",    OUT, "the uplink has no carrier, or its interface is down")
 /* clang-format on */
 
 /** Reasons; VS_DROP_NONE is "not dropped" and is never counted. */

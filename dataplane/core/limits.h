@@ -11,8 +11,14 @@ enum {
 	VS_PORTS_MAX = 1024,
 	/** Switches of one daemon. */
 	VS_SWITCHES_MAX = 256,
-	/** Forwarding ids (broadcast domains) of one daemon; fid 0 is never used. */
-	VS_FIDS_MAX = 1024,
+	/** Forwarding ids (broadcast domains) of one daemon, fid 0 included, which is never used. */
+	VS_FIDS_MAX = 65536,
+	/** VLAN ids of one switch; 0 is the VLAN of untagged frames, 4095 is reserved. */
+	VS_VIDS_MAX = 4096,
+	/** The last VLAN id that a tag may carry. */
+	VS_VID_MAX = 4094,
+	/** Cluster addresses (several ports with one address) of one daemon. */
+	VS_GROUPS_MAX = 256,
 	/** Names of switches, ports and VMs, with the final NUL. */
 	VS_NAME_MAX = 32,
 	/** Polling threads of one daemon. */
@@ -22,6 +28,8 @@ enum {
 	VS_BURST_MAX = 64,
 	/** Private header bytes taken from each frame; only these are ever judged. */
 	VS_HDR_BYTES = 128,
+	/** An 802.1Q tag: a private header with one in front may be so much longer. */
+	VS_TAG_BYTES = 4,
 	/** Free bytes in front of the private header (a tag or a tunnel header goes there). */
 	VS_HDR_ROOM = 96,
 	/** Payload extents of all frames of one burst together. */

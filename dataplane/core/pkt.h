@@ -6,16 +6,18 @@
  *
  * A frame's payload stays where its sender put it until its destination is known; then it is
  * copied once, to the place where the receiver wants it. Its first bytes (VS_HDR_BYTES at the
- * most) are copied at once into memory of the switch, and only that copy is judged and sent on:
- * a guest that rewrites its buffers meanwhile changes payload bytes at most, never a decision.
+ * most) are copied at once into memory of the switch, or are there already, and only these are
+ * judged and sent on: a guest that rewrites its buffers meanwhile changes payload bytes at most,
+ * never a decision.
  *
- *	 private (struct vs_hdr_slot)            guest memory or an owned buffer
+ *	 private (a vs_hdr_slot or port's)       memory of the sender or of its port
  *	+-------------+----------------+        +---------+  +------------------+
  *	| VS_HDR_ROOM | hdr, hdr_len   |   ->   | ext[0]  |  | ext[1]           |
  *	+-------------+----------------+        +---------+  +------------------+
  *
- * len == hdr_len + the sum of ext[].len, always. Extents are *borrowed*: views of guest memory
- * that hold until the end of the burst, because the map they point into is only torn down
+ * len == hdr_len + the sum of ext[].len, always. Extents are *borrowed*: views of memory of the
+ * sender (a guest) or of its port (UMEM, mbufs, a queue's buffer). They hold until the end of the
+ * burst: a port reuses its buffers after rx_done only, and what they point into is only torn down
  * after every worker has passed a quiescent point (core/rcu.h).
  *
  * Packets live in an array inside the burst; nothing is allocated per packet.
@@ -24,10 +26,19 @@
  * |--------------------|-------------------------|----------------------------------|
  * | hdr, hdr_len, len  | rx; stages that edit    | every stage                      |
  * | ext, n_ext         | rx                      | tx                               |
- * | vnet               | rx (guest)              | offload ingress only             |
+ * | vnet               | rx (guest, packet)      | offload ingress only             |
  * | in_port            | rx                      | admit, lookup, drop counting     |
  * | fid                | admit                   | lookup                           |
+ * | vid, pcp           | admit                   | release                          |
+ * | bare_vid           | admit                   | release, tx                      |
  * | drop               | rx, vs_pkt_drop()       | every stage: not 0 is skipped    |
+ *
+ * Inside the switch no packet carries the tag of its VLAN: admit takes it off, and a port that
+ * gets a packet tagged is given its tagged twin (struct vs_burst), made once by release, however
+ * many ports want it.
+ *
+ * hdr_len is at most VS_HDR_BYTES from rx to release, and VS_TAG_BYTES more where a port's tx gets
+ * a twin. Stages may move hdr: into the VS_HDR_ROOM bytes in front of it, or forward.
  */
 #ifndef VS_CORE_PKT_H
 #define VS_CORE_PKT_H
@@ -39,7 +50,7 @@
 
 #include <stdint.h>
 
-/** A piece of payload. @data belongs to the sender and may change at any time: copy, never judge. */
+/** A piece of payload. @data may be the sender's and change at any time: copy, never judge. */
 struct vs_extent {
 	const uint8_t *data;
 	uint32_t len;
@@ -49,14 +60,20 @@ struct vs_pkt {
 	uint8_t *hdr;                /* first byte of the Ethernet header */
 	const struct vs_extent *ext; /* payload beyond the private header */
 	uint32_t len;                /* bytes of the whole frame, without FCS */
-	uint16_t hdr_len;            /* private bytes at hdr */
+	uint16_t hdr_len;            /* private bytes at hdr (bounds: see above) */
 	uint16_t n_ext;
 	uint16_t in_port;
 	uint16_t fid;
-	uint8_t drop; /* enum vs_drop; not NONE: dead and counted, stages skip it */
-	/* private copy, as the guest wrote it (little endian) */
+	uint16_t vid;      /* VLAN of the switch it travels in, host order; 0: the untagged one */
+	uint8_t pcp;       /* priority of the tag it leaves with (IEEE 802.1Q-2018, 6.9.3) */
+	uint8_t drop;      /* enum vs_drop; not NONE: dead and counted, stages skip it */
+	uint16_t bare_vid; /* it leaves without a tag where this is the port's own VLAN */
+	/* private copy, as the guest or the packet socket wrote it; all zero from other ports */
 	struct virtio_net_hdr_mrg_rxbuf vnet;
 };
+
+/** The bare_vid of a packet whose own EtherType is a tag's: it never leaves without its tag. */
+#define VS_BARE_NEVER VS_VIDS_MAX
 
 /** Private room of one packet's header. */
 struct vs_hdr_slot {
@@ -64,13 +81,22 @@ struct vs_hdr_slot {
 	uint8_t bytes[VS_HDR_BYTES];
 };
 
-/** The frames taken in one visit to one port. */
+/**
+ * struct vs_burst - the frames taken in one visit to one port
+ * @tagged:	twins of @pkt with the tag of their VLAN; twin i is there if bit i of @has_tagged is
+ *		set, shares the extents of packet i and has a private header of its own
+ */
 struct vs_burst {
 	uint16_t n;
 	uint16_t n_ext;
+	uint64_t has_tagged;
 	struct vs_pkt pkt[VS_BURST_MAX];
+	struct vs_pkt tagged[VS_BURST_MAX];
 	struct vs_extent ext[VS_BURST_EXTENTS];
 	struct vs_hdr_slot hdr[VS_BURST_MAX];
+	struct vs_hdr_slot tagged_hdr[VS_BURST_MAX];
 };
+
+_Static_assert(VS_BURST_MAX <= 64, "a bit of has_tagged for each packet");
 
 #endif

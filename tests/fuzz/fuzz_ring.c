@@ -354,8 +354,10 @@ static unsigned int make_frames(struct vs_pkt *pkt, struct vs_pkt **list, struct
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		uint16_t len = lens[byte(in) % 10];
-		uint16_t hdr = len < VS_HDR_BYTES ? len : VS_HDR_BYTES;
+		uint8_t shape = byte(in);
+		uint16_t len = lens[shape % 10];
+		uint16_t most = shape & 0x80 ? VS_HDR_BYTES + VS_TAG_BYTES : VS_HDR_BYTES;
+		uint16_t hdr = len < most ? len : most;
 
 		ext[i] = (struct vs_extent){bytes + hdr, (uint32_t)len - hdr};
 		pkt[i] = (struct vs_pkt){.hdr = bytes,

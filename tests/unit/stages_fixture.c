@@ -42,6 +42,34 @@ static void fake_rx_done(void *arg, unsigned int pair)
 	dev->rx_done++;
 }
 
+/* Bytes of a frame, as many as fit. */
+static void gather(struct sf_dev *dev, const struct vs_pkt *pkt)
+{
+	uint32_t at = pkt->hdr_len;
+	unsigned int i;
+
+	memcpy(dev->last, pkt->hdr, at);
+	for (i = 0; i < pkt->n_ext && at + pkt->ext[i].len <= sizeof(dev->last); i++) {
+		memcpy(dev->last + at, pkt->ext[i].data, pkt->ext[i].len);
+		at += pkt->ext[i].len;
+	}
+}
+
+/* Would the port take this frame for one of a VLAN that it is not on, or of another one? */
+static bool is_foreign(const struct vs_port_hot *hot, const struct vs_pkt *pkt)
+{
+	const uint8_t *b = pkt->hdr;
+	uint16_t vid;
+
+	if (b[12] == 0x88 && b[13] == 0xa8)
+		return true;
+	if (b[12] != 0x81 || b[13] != 0x00)
+		return pkt->vid != hot->vid;
+	vid = (uint16_t)((b[14] & 0x0f) << 8 | b[15]);
+	return !hot->trunk || vid != pkt->vid || vid == hot->vid || vid == 0 ||
+	       !vs_trunk_allows(hot->trunk, vid) || (b[14] & 0x10);
+}
+
 static void fake_tx(void *arg, unsigned int pair, struct vs_pkt *const *pkt, unsigned int n,
 		    uint8_t *fate)
 {
@@ -51,7 +79,7 @@ static void fake_tx(void *arg, unsigned int pair, struct vs_pkt *const *pkt, uns
 	dev->pair = pair;
 	for (i = 0; i < n; i++) {
 		fate[i] = dev->fate[i];
-		if (pkt[i]->drop || dev->id == pkt[i]->in_port)
+		if (pkt[i]->drop || dev->id == pkt[i]->in_port || is_foreign(dev->hot, pkt[i]))
 			dev->wrong++;
 		if (fate[i]) {
 			dev->refused++;
@@ -61,7 +89,8 @@ static void fake_tx(void *arg, unsigned int pair, struct vs_pkt *const *pkt, uns
 		dev->got++;
 		dev->got_bytes += pkt[i]->len;
 		dev->last_len = pkt[i]->len;
-		memcpy(dev->last, pkt[i]->hdr, pkt[i]->hdr_len);
+		dev->last_pkt = pkt[i];
+		gather(dev, pkt[i]);
 	}
 }
 
@@ -98,11 +127,15 @@ struct sf *sf_new(void)
 	s->burst = calloc(1, sizeof(*s->burst));
 	assert_true(s->ctx && s->conf && s->burst);
 	memset(s->conf, 0, sizeof(*s->conf));
+	s->conf->n_fids = SF_FIDS;
+	s->conf->domain = calloc(s->conf->n_fids, sizeof(*s->conf->domain));
+	assert_non_null(s->conf->domain);
 	assert_int_equal(vs_rcu_init(&s->rcu), 0);
 	assert_int_equal(vs_fdb_new(&s->rcu, 1024, &s->fdb), 0);
 	assert_int_equal(vs_event_ring_init(&s->ctx->events, 0), 0);
 	for (i = 0; i < SF_PORTS; i++) {
 		s->dev[i].id = i;
+		s->dev[i].hot = &s->conf->port[i];
 		s->ctx->port_stats[i] = &s->stats[i];
 		s->conf->ids[s->conf->n_ports++] = (uint16_t)i;
 		s->conf->port[i] = (struct vs_port_hot){
@@ -117,6 +150,8 @@ struct sf *sf_new(void)
 			.pairs = 1,
 		};
 	}
+	for (i = 0; i < VS_VIDS_MAX; i++)
+		s->fid_of_vid[i] = sf_fid((uint16_t)i);
 	s->ctx->conf = s->conf;
 	s->ctx->now_tsc = rte_rdtsc();
 	s->ctx->now_s = vs_clock_seconds(s->ctx->now_tsc);
@@ -131,6 +166,7 @@ void sf_free(struct sf *s)
 	vs_fdb_free(s->fdb);
 	vs_rcu_fini(&s->rcu);
 	free(s->ctx);
+	free(s->conf->domain);
 	free(s->conf);
 	free(s->burst);
 	free(s);
@@ -142,10 +178,71 @@ void sf_members(struct sf *s, unsigned int mask)
 	unsigned int i;
 
 	d->n = 0;
-	d->members = s->members;
+	d->members = s->members[0];
 	for (i = 0; i < SF_PORTS; i++)
 		if (mask & (1u << i))
-			s->members[d->n++] = (uint16_t)i;
+			s->members[0][d->n++] = (uint16_t)i;
+	d->n_unknown = d->n;
+	for (i = 0; i < SF_PORTS; i++)
+		s->conf->port[i].fanout = d->n;
+}
+
+uint16_t sf_fid(uint16_t vid)
+{
+	return vid % 10 == 0 && vid / 10 < SF_VLANS ? (uint16_t)(SF_FID + vid / 10) : 0;
+}
+
+void sf_access(struct sf *s, uint16_t port, uint16_t vid)
+{
+	struct vs_port_hot *hot = &s->conf->port[port];
+
+	hot->vid = vid;
+	hot->fid = sf_fid(vid);
+	hot->trunk = NULL;
+}
+
+void sf_trunk(struct sf *s, uint16_t port, const uint16_t *list, uint16_t native)
+{
+	struct vs_trunk *trunk = &s->trunk[port];
+
+	sf_access(s, port, native);
+	memset(trunk, 0, sizeof(*trunk));
+	trunk->fid_of_vid = s->fid_of_vid;
+	for (; *list; list++)
+		trunk->allowed[*list / 64] |= UINT64_C(1) << *list % 64;
+	s->conf->port[port].trunk = trunk;
+}
+
+void sf_domains(struct sf *s)
+{
+	unsigned int vlan;
+	unsigned int p;
+
+	for (vlan = 0; vlan < SF_VLANS; vlan++) {
+		struct vs_domain *d = &s->conf->domain[SF_FID + vlan];
+		uint16_t vid = (uint16_t)(10 * vlan);
+
+		*d = (struct vs_domain){.members = s->members[vlan]};
+		for (p = 0; p < SF_PORTS; p++) {
+			const struct vs_port_hot *hot = &s->conf->port[p];
+
+			if (hot->vid == vid || (hot->trunk && vs_trunk_allows(hot->trunk, vid)))
+				s->members[vlan][d->n++] = (uint16_t)p;
+		}
+		d->n_unknown = d->n;
+	}
+}
+
+void sf_visit(struct sf *s, uint16_t port, uint16_t pair)
+{
+	static struct vs_burst scratch;
+	static struct vs_pkt send[VS_BURST_MAX];
+
+	memcpy(send, s->burst->pkt, sizeof(send));
+	s->dev[port].send = send;
+	s->dev[port].n_send = s->burst->n;
+	(void)vs_pipeline_visit(s->ctx, &s->conf->port[port], pair, &scratch);
+	s->burst->n = 0;
 }
 
 void sf_learn(struct sf *s, struct rte_ether_addr mac, uint16_t port, enum vs_fdb_kind kind)

@@ -14,7 +14,9 @@
 
 enum {
 	SF_PORTS = 6,
-	SF_FID = 3,
+	SF_FID = 3,   /* of untagged frames, VLAN 0 */
+	SF_VLANS = 4, /* 0, 10, 20, 30 have the domains SF_FID and following */
+	SF_FIDS = SF_FID + SF_VLANS + 1,
 	SF_SWITCH = 2,
 	SF_QUEUE = VS_BURST_MAX,
 };
@@ -29,12 +31,14 @@ struct sf_dev {
 	unsigned int pair; /* of the last tx */
 	unsigned int got;
 	uint64_t got_bytes;
-	uint8_t last[128]; /* header of the last frame */
+	uint8_t last[2048]; /* the last frame, as far as it was there */
 	uint32_t last_len;
+	const struct vs_pkt *last_pkt;
 	uint8_t fate[VS_BURST_MAX];       /* what tx answers */
 	unsigned int order[VS_BURST_MAX]; /* a number found in byte 14.. of each frame */
 	unsigned int refused;
-	unsigned int wrong; /* frames whose source is this very port */
+	unsigned int wrong; /* frames that this port must not get, or not in this form */
+	const struct vs_port_hot *hot;
 };
 
 struct sf {
@@ -45,7 +49,9 @@ struct sf {
 	struct vs_fdb *fdb;
 	struct vs_port_stats stats[SF_PORTS];
 	struct sf_dev dev[SF_PORTS];
-	uint16_t members[SF_PORTS];
+	uint16_t members[SF_VLANS][SF_PORTS];
+	struct vs_trunk trunk[SF_PORTS];
+	uint16_t fid_of_vid[VS_VIDS_MAX];
 };
 
 /** sf_setup() - EAL, for cmocka's group. */
@@ -63,8 +69,23 @@ struct rte_ether_addr sf_mac(unsigned int port);
 /** sf_members() - the ports in @mask are the ones of the broadcast domain that are up. */
 void sf_members(struct sf *s, unsigned int mask);
 
+/** sf_fid() - domain of VLAN @vid; 0 if it has none */
+uint16_t sf_fid(uint16_t vid);
+
+/** sf_access() - a port for untagged frames of VLAN @vid (0: the untagged one) */
+void sf_access(struct sf *s, uint16_t port, uint16_t vid);
+
+/** sf_trunk() - a port for tagged frames of the VLANs in @list (0 ends it), and a native one */
+void sf_trunk(struct sf *s, uint16_t port, const uint16_t *list, uint16_t native);
+
+/** sf_domains() - all ports are up: each domain has those that are on its VLAN */
+void sf_domains(struct sf *s);
+
 /** sf_learn() - enter @mac at @port. */
 void sf_learn(struct sf *s, struct rte_ether_addr mac, uint16_t port, enum vs_fdb_kind kind);
+
+/** sf_visit() - port @port sends what stands in s->burst, which is empty afterwards. */
+void sf_visit(struct sf *s, uint16_t port, uint16_t pair);
 
 /** sf_begin() - an empty burst, empty output lists, a new visit. */
 void sf_begin(struct sf *s);

@@ -98,9 +98,9 @@ static void test_cursor(void **state)
 	assert_null(vs_cursor_take(&c, 1));
 }
 
-static enum vs_l2_tags tags_of(const char *tags, size_t n, uint16_t hdr_len)
+static struct vs_l2_tag tag_of(const char *tags, size_t n, uint16_t hdr_len)
 {
-	enum vs_l2_tags what;
+	struct vs_l2_tag tag;
 	struct vs_pkt pkt;
 
 	/* As long as it says, so that a step beyond is seen. */
@@ -108,30 +108,92 @@ static enum vs_l2_tags tags_of(const char *tags, size_t n, uint16_t hdr_len)
 	assert_non_null(pkt.hdr);
 	if (hdr_len > 12)
 		memcpy(pkt.hdr + 12, tags, n < hdr_len - 12u ? n : hdr_len - 12u);
-	what = vs_l2_tags(&pkt);
+	tag = vs_l2_tag(&pkt);
 	free(pkt.hdr);
-	return what;
+	return tag;
+}
+
+static void expect_tag(const char *tags, size_t n, uint16_t hdr_len, enum vs_l2_kind kind,
+		       unsigned int inner, unsigned int tci)
+{
+	struct vs_l2_tag tag = tag_of(tags, n, hdr_len);
+
+	assert_int_equal(tag.kind, kind);
+	assert_int_equal(tag.inner, inner);
+	assert_int_equal(tag.tci, tci);
 }
 
 static void test_tags(void **state)
 {
 	uint16_t len;
 
-	assert_int_equal(tags_of("\x08\x00", 2, 14), VS_L2_UNTAGGED);
-	assert_int_equal(tags_of("\x00\x40", 2, 60), VS_L2_UNTAGGED); /* a length, 802.3 */
-	assert_int_equal(tags_of("\x91\x00\x00\x05", 4, 60),
-			 VS_L2_UNTAGGED); /* not a standard tag */
-	assert_int_equal(tags_of("\x81\x00\x00\x00\x08\x00", 6, 18), VS_L2_PRIORITY);
-	assert_int_equal(tags_of("\x81\x00\xf0\x00\x08\x00", 6, 18), VS_L2_PRIORITY);
-	assert_int_equal(tags_of("\x81\x00\x00\x01\x08\x00", 6, 18), VS_L2_TAGGED);
-	assert_int_equal(tags_of("\x81\x00\x0f\x00\x08\x00", 6, 18), VS_L2_TAGGED);
-	assert_int_equal(tags_of("\x88\xa8\x00\x00\x08\x00", 6, 18), VS_L2_TAGGED);
-	assert_int_equal(tags_of("\x81\x00\x00\x00\x81\x00", 6, 18), VS_L2_TAGGED);
-	assert_int_equal(tags_of("\x81\x00\x00\x00\x88\xa8", 6, 60), VS_L2_TAGGED);
+	expect_tag("\x08\x00", 2, 14, VS_L2_UNTAGGED, 0, 0);
+	expect_tag("\x00\x40", 2, 60, VS_L2_UNTAGGED, 0, 0);         /* a length, 802.3 */
+	expect_tag("\x91\x00\x00\x05", 4, 60, VS_L2_UNTAGGED, 0, 0); /* not a standard tag */
+	expect_tag("\x81\x00\x00\x00\x08\x00", 6, 18, VS_L2_PRIORITY, 0, 0);
+	expect_tag("\x81\x00\xf0\x00\x08\x00", 6, 18, VS_L2_PRIORITY, 0, 0xf000);
+	expect_tag("\x81\x00\x00\x01\x08\x00", 6, 18, VS_L2_TAGGED, 0, 1);
+	expect_tag("\x81\x00\x0f\x00\x08\x00", 6, 18, VS_L2_TAGGED, 0, 0xf00);
+	expect_tag("\x81\x00\xff\xff\x08\x00", 6, 18, VS_L2_TAGGED, 0, 0xffff);
+	expect_tag("\x88\xa8\x00\x00\x08\x00", 6, 18, VS_L2_SERVICE, 0, 0);
+	expect_tag("\x88\xa8\x20\x05\x81\x00", 6, 18, VS_L2_SERVICE, 1, 0x2005);
+	expect_tag("\x81\x00\x00\x00\x81\x00", 6, 18, VS_L2_PRIORITY, 1, 0);
+	expect_tag("\x81\x00\x00\x00\x88\xa8", 6, 60, VS_L2_PRIORITY, 1, 0);
+	expect_tag("\x81\x00\x00\x07\x81\x00", 6, 18, VS_L2_TAGGED, 1, 7);
 	for (len = 14; len < 18; len++)
-		assert_int_equal(tags_of("\x81\x00\x00\x00\x08\x00", 6, len), VS_L2_CUT);
+		expect_tag("\x81\x00\x00\x01\x08\x00", 6, len, VS_L2_CUT, 0, 0);
 	for (len = 1; len < 14; len++)
-		assert_int_equal(tags_of("\x08\x00", 2, len), VS_L2_CUT);
+		expect_tag("\x08\x00", 2, len, VS_L2_CUT, 0, 0);
+}
+
+/* A frame of @hdr_len private bytes, and its twin with tag @tci. */
+static void twin_of(uint16_t hdr_len, uint8_t pcp, uint16_t vid, const char *want)
+{
+	const struct vs_extent ext = {(const uint8_t *)"x", 1};
+	struct vs_hdr_slot from;
+	struct vs_hdr_slot slot;
+	struct vs_pkt twin;
+	struct vs_pkt pkt = {
+		.hdr = from.bytes,
+		.hdr_len = hdr_len,
+		.len = hdr_len + 1u,
+		.ext = &ext,
+		.n_ext = 1,
+		.in_port = 3,
+		.fid = 9,
+		.vid = vid,
+		.pcp = pcp,
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(from.bytes); i++)
+		from.bytes[i] = (uint8_t)(i + 1);
+	memset(&slot, 0xee, sizeof(slot));
+	vs_l2_make_twin(&pkt, &twin, &slot);
+	assert_int_equal(twin.hdr_len, hdr_len + VS_TAG_BYTES);
+	assert_int_equal(twin.len, pkt.len + VS_TAG_BYTES);
+	assert_ptr_equal(twin.ext, &ext);
+	assert_int_equal(twin.n_ext, 1);
+	assert_int_equal(twin.in_port, 3);
+	assert_int_equal(twin.drop, VS_DROP_NONE);
+	assert_memory_equal(twin.hdr, from.bytes, 12);
+	assert_memory_equal(twin.hdr + 12, want, 4);
+	assert_memory_equal(twin.hdr + 16, from.bytes + 12, hdr_len - 12u);
+	/* It lies inside its slot, and nothing around it was touched. */
+	assert_true(twin.hdr >= slot.room && twin.hdr + twin.hdr_len <= slot.bytes + VS_HDR_BYTES);
+	assert_int_equal(twin.hdr[-1], 0xee);
+	if (hdr_len < VS_HDR_BYTES)
+		assert_int_equal(twin.hdr[twin.hdr_len], 0xee);
+	for (i = 0; i < sizeof(from.bytes); i++)
+		assert_int_equal(from.bytes[i], (uint8_t)(i + 1));
+}
+
+static void test_twin(void **state)
+{
+	twin_of(14, 0, 1, "\x81\x00\x00\x01");
+	twin_of(60, 7, 4094, "\x81\x00\xef\xfe");
+	twin_of(124, 3, 256, "\x81\x00\x61\x00");
+	twin_of(128, 0, 10, "\x81\x00\x00\x0a");
 }
 
 static void test_strip(void **state)
@@ -199,8 +261,10 @@ static void test_drop_table(void **state)
 /* Side by name, written down once more: a reason counted at the wrong port breaks the audit. */
 static void test_drop_sides(void **state)
 {
-	static const char *const out[] = {"port_down", "mtu_out",     "rx_full", "rx_small",
-					  "rx_pieces", "ring_broken", "mem_lost"};
+	static const char *const out[] = {"port_down",  "mtu_out",     "rx_full",     "rx_small",
+					  "rx_pieces",  "ring_broken", "mem_lost",    "vlan_out",
+					  "host_full",  "host_down",   "uplink_full", "uplink_size",
+					  "uplink_down"};
 	unsigned int found = 0;
 	unsigned int r;
 	unsigned int i;
@@ -382,11 +446,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pace),       cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_cursor),     cmocka_unit_test(test_tags),
-		cmocka_unit_test(test_strip),      cmocka_unit_test(test_reserved),
-		cmocka_unit_test(test_drop_table), cmocka_unit_test(test_drop_sides),
-		cmocka_unit_test(test_events),     cmocka_unit_test(test_rcu),
-		cmocka_unit_test(test_log),        cmocka_unit_test(test_log_limit),
-		cmocka_unit_test(test_log_level),
+		cmocka_unit_test(test_strip),      cmocka_unit_test(test_twin),
+		cmocka_unit_test(test_reserved),   cmocka_unit_test(test_drop_table),
+		cmocka_unit_test(test_drop_sides), cmocka_unit_test(test_events),
+		cmocka_unit_test(test_rcu),        cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_limit),  cmocka_unit_test(test_log_level),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

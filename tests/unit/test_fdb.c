@@ -181,18 +181,22 @@ static struct vs_fdb *populated(void)
 
 static void test_filters(void **state)
 {
+	struct vs_fdb_filter filter = {.what = VS_FDB_OF_PORT, .port = 9};
 	struct vs_fdb *fdb = populated();
 	uint32_t n;
 
-	assert_int_equal(remove_by(fdb, (struct vs_fdb_filter){VS_FDB_OF_PORT, 9, 0}), 0);
-	assert_int_equal(remove_by(fdb, (struct vs_fdb_filter){VS_FDB_LEARNT_OF_PORT, 2, 0}), 20);
+	assert_int_equal(remove_by(fdb, filter), 0);
+	filter = (struct vs_fdb_filter){.what = VS_FDB_LEARNT_OF_PORT, .port = 2};
+	assert_int_equal(remove_by(fdb, filter), 20);
 	assert_int_equal(vs_fdb_used(fdb), 64);
 	assert_null(find(fdb, 1));
 	assert_non_null(find(fdb, 1001));
-	assert_int_equal(remove_by(fdb, (struct vs_fdb_filter){VS_FDB_OF_PORT, 3, 0}), 21);
+	filter = (struct vs_fdb_filter){.what = VS_FDB_OF_PORT, .port = 3};
+	assert_int_equal(remove_by(fdb, filter), 21);
 	assert_null(find(fdb, 2));
 	assert_null(find(fdb, 1002));
-	assert_int_equal(remove_by(fdb, (struct vs_fdb_filter){VS_FDB_SEEN_BEFORE, 0, 140}), 20);
+	filter = (struct vs_fdb_filter){.what = VS_FDB_SEEN_BEFORE, .before = 140};
+	assert_int_equal(remove_by(fdb, filter), 20);
 	for (n = 0; n < 80; n++)
 		assert_int_equal(find(fdb, n) != NULL, n >= 40 && (n % 4 == 0 || n % 4 == 3));
 	assert_int_equal(vs_fdb_remove(fdb, &(struct vs_fdb_filter){.what = VS_FDB_ALL_LEARNT},

@@ -9,6 +9,7 @@
 
 #include "tests/unit/stages_fixture.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Look one frame up. Return: it. */
@@ -160,7 +161,7 @@ static void test_forward(void **state)
 	/* The table is asked in the frame's own domain. */
 	sf_begin(s);
 	pkt = sf_frame(s, 1, sf_mac(2), sf_mac(1), 100);
-	pkt->fid = SF_FID + 1;
+	pkt->fid = sf_fid(10);
 	vs_lookup(s->ctx, s->burst);
 	assert_int_equal(pkt->drop, VS_DROP_NO_RECEIVER);
 	sf_free(s);
@@ -301,6 +302,181 @@ static void test_flood_budget(void **state)
 	sf_free(s);
 }
 
+/* Only the first members get frames to unknown unicast addresses. */
+static void test_unknown_policy(void **state)
+{
+	struct vs_domain *domain;
+	struct sf *s = sf_new();
+
+	domain = &s->conf->domain[SF_FID];
+	domain->n_unknown = 2;
+	expect_flood(s, look_up(s, 4, sf_mac(99), sf_mac(4)), 0x03);
+	expect_flood(s, look_up(s, 1, sf_mac(99), sf_mac(1)), 0x01);
+	expect_flood(s, look_up(s, 1, sf_broadcast(), sf_mac(1)), 0x3d);
+	assert_int_equal(s->stats[1].flooded, 2);
+	/* The only one that gets them is the sender. */
+	domain->n_unknown = 1;
+	assert_int_equal(look_up(s, 0, sf_mac(99), sf_mac(0))->drop, VS_DROP_UNKNOWN_UNICAST);
+	assert_int_equal(s->ctx->n_touched, 0);
+	domain->n_unknown = 0;
+	assert_int_equal(look_up(s, 4, sf_mac(99), sf_mac(4))->drop, VS_DROP_UNKNOWN_UNICAST);
+	expect_flood(s, look_up(s, 4, sf_broadcast(), sf_mac(4)), 0x2f);
+	/* An entry that is just being made is unknown, a known one is not concerned. */
+	sf_learn(s, sf_mac(40), VS_FDB_NO_PORT, VS_FDB_LEARNT);
+	assert_int_equal(look_up(s, 4, sf_mac(40), sf_mac(4))->drop, VS_DROP_UNKNOWN_UNICAST);
+	sf_learn(s, sf_mac(2), 2, VS_FDB_LEARNT);
+	assert_int_equal(look_up(s, 4, sf_mac(2), sf_mac(4))->drop, VS_DROP_NONE);
+	assert_int_equal(sf_drops(s, 4, VS_DROP_UNKNOWN_UNICAST), 2);
+	/* Nobody there at all has its own name. */
+	sf_members(s, 0);
+	assert_int_equal(look_up(s, 4, sf_mac(99), sf_mac(4))->drop, VS_DROP_NO_RECEIVER);
+	sf_free(s);
+}
+
+/* Frames that go nowhere leave the storm limit to those that do. */
+static void test_nowhere_is_no_storm(void **state)
+{
+	struct sf *s = sf_new();
+	unsigned int i;
+
+	s->conf->port[1].storm_pps = 5;
+	s->conf->domain[SF_FID].n_unknown = 0;
+	sf_learn(s, sf_mac(1), 1, VS_FDB_LEARNT);
+	for (i = 0; i < 100; i++)
+		assert_int_equal(look_up(s, 1, sf_mac(99), sf_mac(1))->drop,
+				 VS_DROP_UNKNOWN_UNICAST);
+	for (i = 0; i < 5; i++)
+		assert_int_equal(look_up(s, 1, sf_broadcast(), sf_mac(1))->drop, VS_DROP_NONE);
+	assert_int_equal(sf_events(s, NULL), 0);
+	assert_int_equal(look_up(s, 1, sf_broadcast(), sf_mac(1))->drop, VS_DROP_STORM);
+	sf_free(s);
+}
+
+/* Ports 1, 3 and 4 share the address of "port" 50. */
+static struct sf *new_cluster(enum vs_fdb_kind kind)
+{
+	static const uint16_t members[] = {1, 3, 4};
+	struct sf *s = sf_new();
+
+	s->conf->group[7] = (struct vs_group){.members = members, .n = 3, .fid = SF_FID};
+	sf_learn(s, sf_mac(50), VS_FDB_GROUP_BASE + 7, kind);
+	sf_learn(s, sf_mac(1), 1, VS_FDB_LEARNT);
+	sf_learn(s, sf_mac(2), 2, VS_FDB_LEARNT);
+	return s;
+}
+
+static void test_group(void **state)
+{
+	struct sf *s = new_cluster(VS_FDB_STATIC);
+	unsigned int i;
+
+	expect_flood(s, look_up(s, 2, sf_mac(50), sf_mac(2)), 0x1a);
+	expect_flood(s, look_up(s, 1, sf_mac(50), sf_mac(1)), 0x18);
+	assert_int_equal(s->stats[2].flooded, 1);
+	assert_int_equal(s->stats[2].forwarded, 0);
+	assert_int_equal(s->ctx->switch_stats[SF_SWITCH].flood_copies, 5);
+	assert_int_equal(s->ctx->flooded_bytes, 200);
+	/* Neither the policy for unknown addresses nor the storm limit is about it. */
+	s->conf->domain[SF_FID].n_unknown = 0;
+	s->conf->port[2].storm_pps = 1;
+	for (i = 0; i < 50; i++)
+		expect_flood(s, look_up(s, 2, sf_mac(50), sf_mac(2)), 0x1a);
+	expect_flood(s, look_up(s, 2, sf_broadcast(), sf_mac(2)), 0x3b);
+	assert_int_equal(look_up(s, 2, sf_broadcast(), sf_mac(2))->drop, VS_DROP_STORM);
+	(void)sf_events(s, NULL);
+	/* Its number is another domain's by now: not a frame crosses. */
+	s->conf->group[7].fid = SF_FID + 1;
+	assert_int_equal(look_up(s, 2, sf_mac(50), sf_mac(2))->drop, VS_DROP_HAIRPIN);
+	s->conf->group[7].fid = SF_FID;
+	/* Nobody but the sender. */
+	s->conf->group[7].n = 1;
+	assert_int_equal(look_up(s, 1, sf_mac(50), sf_mac(1))->drop, VS_DROP_HAIRPIN);
+	expect_flood(s, look_up(s, 2, sf_mac(50), sf_mac(2)), 0x02);
+	s->conf->group[7] = (struct vs_group){0};
+	assert_int_equal(look_up(s, 1, sf_mac(50), sf_mac(1))->drop, VS_DROP_HAIRPIN);
+	sf_free(s);
+}
+
+static void test_group_budget(void **state)
+{
+	struct sf *s = new_cluster(VS_FDB_STATIC);
+	unsigned int passed = 0;
+	unsigned int i;
+
+	/* 3 copies of 60000 bytes each. */
+	for (i = 0; i < 40; i++)
+		sf_frame(s, 2, sf_mac(50), sf_mac(2), 60000);
+	vs_lookup(s->ctx, s->burst);
+	for (i = 0; i < 40; i++)
+		passed += s->burst->pkt[i].drop == VS_DROP_NONE;
+	assert_int_equal(passed, VS_FLOOD_BYTES / 180000 + 1);
+	assert_int_equal(sf_drops(s, 2, VS_DROP_FLOOD_BUDGET), 40 - passed);
+	sf_free(s);
+}
+
+/* The shared address as a source moves nothing, from members and others alike. */
+static void test_group_is_not_learnt(void **state)
+{
+	static const enum vs_fdb_kind kinds[] = {VS_FDB_STATIC, VS_FDB_LEARNT};
+	unsigned int k;
+	unsigned int port;
+
+	for (k = 0; k < RTE_DIM(kinds); k++) {
+		struct sf *s = new_cluster(kinds[k]);
+
+		for (port = 0; port < SF_PORTS; port++)
+			look_up(s, (uint16_t)port, sf_broadcast(), sf_mac(50));
+		assert_int_equal(sf_events(s, NULL), 0);
+		sf_free(s);
+	}
+}
+
+/* Ports that cannot be: unknown, and nothing outside of the arrays is touched. */
+static void test_port_out_of_range(void **state)
+{
+	static const uint16_t odd[] = {VS_FDB_GROUP_BASE + VS_GROUPS_MAX,
+				       VS_FDB_GROUP_BASE + VS_GROUPS_MAX + 1, 0x8000,
+				       VS_FDB_NO_PORT - 1, VS_FDB_NO_PORT};
+	struct sf *s = sf_new();
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(odd); i++) {
+		sf_learn(s, sf_mac(60 + i), odd[i], VS_FDB_LEARNT);
+		expect_flood(s, look_up(s, 1, sf_mac(60 + i), sf_mac(60 + i)), 0x3d);
+		assert_int_equal(sf_events(s, NULL), 1);
+	}
+	/* The last group there is, which is empty, and the last port, which is none. */
+	sf_learn(s, sf_mac(70), VS_FDB_GROUP_BASE + VS_GROUPS_MAX - 1, VS_FDB_STATIC);
+	assert_int_equal(look_up(s, 1, sf_mac(70), sf_mac(1))->drop, VS_DROP_HAIRPIN);
+	sf_learn(s, sf_mac(71), VS_PORTS_MAX - 1, VS_FDB_LEARNT);
+	assert_int_equal(look_up(s, 1, sf_mac(71), sf_mac(1))->drop, VS_DROP_NONE);
+	assert_int_equal(s->ctx->touched[0], VS_PORTS_MAX - 1);
+	sf_free(s);
+}
+
+/* One address on several VLANs of a trunk is reported once for each of them. */
+static void test_report_by_vlan(void **state)
+{
+	const uint16_t n_fids = 900;
+	struct sf *s = sf_new();
+	struct vs_event ev;
+	uint16_t fid;
+
+	free(s->conf->domain);
+	s->conf->n_fids = n_fids;
+	s->conf->domain = calloc(n_fids, sizeof(*s->conf->domain));
+	assert_non_null(s->conf->domain);
+	for (fid = 1; fid < n_fids; fid++) {
+		sf_begin(s);
+		sf_frame(s, 1, sf_broadcast(), sf_mac(9), 60)->fid = fid;
+		sf_frame(s, 1, sf_broadcast(), sf_mac(9), 60)->fid = fid;
+		vs_lookup(s->ctx, s->burst);
+		assert_int_equal(sf_events(s, &ev), 1);
+		assert_int_equal(ev.fid, fid);
+	}
+	sf_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +492,13 @@ int main(void)
 		cmocka_unit_test(test_reserved),
 		cmocka_unit_test(test_storm),
 		cmocka_unit_test(test_flood_budget),
+		cmocka_unit_test(test_unknown_policy),
+		cmocka_unit_test(test_nowhere_is_no_storm),
+		cmocka_unit_test(test_group),
+		cmocka_unit_test(test_group_budget),
+		cmocka_unit_test(test_group_is_not_learnt),
+		cmocka_unit_test(test_port_out_of_range),
+		cmocka_unit_test(test_report_by_vlan),
 	};
 
 	return cmocka_run_group_tests(tests, sf_setup, NULL);

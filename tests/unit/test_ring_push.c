@@ -185,6 +185,29 @@ static void test_mergeable(void **state)
 	rf_free(f);
 }
 
+/* A tagged frame's private header is longer than any that was received. */
+static void test_tagged_header(void **state)
+{
+	struct rf *f = rf_new(64, RF_MODERN, 0);
+	const uint16_t hdr_len = VS_HDR_BYTES + VS_TAG_BYTES;
+	struct vring_used_elem e;
+	struct rf_frame fr;
+	uint32_t i;
+
+	rf_frame_make(&fr, 400, 77, 8);
+	fr.pkt.hdr_len = hdr_len;
+	fr.ext[0] = (struct vs_extent){fr.bytes + hdr_len, 400u - hdr_len};
+	fr.pkt.n_ext = 1;
+	(void)rf_give(f, LOW, 600, WRITE);
+	assert_int_equal(rf_push(f, &fr), VS_DROP_NONE);
+	assert_true(rf_used(f, &e));
+	assert_int_equal(e.len, f->ring.hdr_len + 400);
+	for (i = 0; i < 400; i++)
+		assert_int_equal(*rf_at(f, LOW + f->ring.hdr_len + i), fr.bytes[i]);
+	rf_frame_free(&fr);
+	rf_free(f);
+}
+
 static void test_merged_chains(void **state)
 {
 	struct rf *f = rf_new(64, RF_MODERN, 0);
@@ -291,6 +314,7 @@ int main(void)
 		cmocka_unit_test(test_exact_fit),
 		cmocka_unit_test(test_scattered_chains),
 		cmocka_unit_test(test_mergeable),
+		cmocka_unit_test(test_tagged_header),
 		cmocka_unit_test(test_merged_chains),
 		cmocka_unit_test(test_burst_is_published_once),
 		cmocka_unit_test(test_ring_sizes_and_wrap),

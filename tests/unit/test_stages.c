@@ -157,6 +157,18 @@ static void test_admit_vlan(void **state)
 	admit_tags("\x81\x00\x00\x00\x08\x00", 6, 1519, VS_DROP_MTU_IN);
 }
 
+/* An untagged frame of a VLAN that has no domain is not learnt anywhere. */
+static void test_admit_no_domain(void **state)
+{
+	struct sf *s = sf_new();
+	struct vs_pkt *pkt = sf_frame(s, 1, sf_mac(2), sf_mac(1), 60);
+
+	s->conf->port[1].fid = 0;
+	vs_admit(s->ctx, s->burst);
+	expect_drop(s, pkt, VS_DROP_VLAN_UNUSED);
+	sf_free(s);
+}
+
 static void test_dead_frames_are_skipped(void **state)
 {
 	struct sf *s = sf_new();
@@ -292,6 +304,7 @@ int main(void)
 		cmocka_unit_test(test_admit_source),
 		cmocka_unit_test(test_admit_mtu),
 		cmocka_unit_test(test_admit_vlan),
+		cmocka_unit_test(test_admit_no_domain),
 		cmocka_unit_test(test_dead_frames_are_skipped),
 		cmocka_unit_test(test_release),
 		cmocka_unit_test(test_release_to_no_port),
