@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The dpdk uplink as its own files see it. */
+#ifndef VS_UPLINK_DPDK_OBJ_H
+#define VS_UPLINK_DPDK_OBJ_H
+
+#include "dataplane/uplink/uplink.h"
+
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+struct event;
+
+/**
+ * struct vs_dpdk_rxq - one receive queue, of the worker that polls it
+ * @mbuf:	what the device gave last
+ * @next:	the first one that was not yet made a packet; what stands before it is free to go
+ *		at rx_done
+ * @n:		how many there are
+ */
+struct vs_dpdk_rxq {
+	uint16_t next;
+	uint16_t n;
+	struct rte_mbuf *mbuf[VS_BURST_MAX];
+} __rte_cache_aligned;
+
+/** struct vs_dpdk_txq - one transmit queue; @busy is set while a worker is at it */
+struct vs_dpdk_txq {
+	uint8_t busy;
+} __rte_cache_aligned;
+
+/**
+ * struct vs_dpdk_plan - how the device is configured for one MTU
+ * @mtu:	of the port: bytes of an untagged frame without its header
+ * @device_mtu:	what the driver is told; more, where it does not allow for a tag
+ * @room:	payload bytes of one buffer
+ * @mbufs:	in the pool
+ * @bytes:	of memory for the pool
+ */
+struct vs_dpdk_plan {
+	uint32_t mtu;
+	uint16_t device_mtu;
+	uint16_t queues;
+	uint16_t rx_desc;
+	uint16_t tx_desc;
+	uint16_t room;
+	uint32_t mbufs;
+	uint64_t bytes;
+	uint64_t rx_offloads;
+	uint64_t tx_offloads;
+};
+
+/** struct vs_dpdk_host_if - an interface of the host that a driver works on, as it was before */
+struct vs_dpdk_host_if {
+	unsigned int index; /* 0: none */
+	bool promisc;
+	int mtu;
+};
+
+struct vs_dpdk {
+	/* Read by workers; control changes it only while @running is 0 and nobody is inside. */
+	uint8_t running;
+	uint8_t link;
+	uint16_t eth; /* DPDK's number of the device */
+	uint16_t port;
+	uint16_t queues;
+	uint16_t room;
+	uint32_t mtu;
+	struct rte_mempool *pool;
+	struct vs_dpdk_rxq rxq[VS_DPDK_QUEUES_MAX];
+	struct vs_dpdk_txq txq[VS_DPDK_QUEUES_MAX];
+
+	/* Control's own. */
+	struct vs_dpdk_env env;
+	struct event *tick;
+	enum vs_dpdk_state state;
+	struct vs_dpdk_plan plan;
+	struct vs_dpdk_host_if host_if;
+	uint32_t mtu_max;
+	bool attached;
+	const char *bus;
+	char device[RTE_DEV_NAME_MAX_LEN];
+	char devargs[VS_DPDK_DEVARGS_MAX];
+	char name[VS_NAME_MAX];
+	char driver[32];
+	char stopped_why[120];
+	void (*changed)(void *ctx);
+	void *ctx;
+};
+
+/** vs_dpdk_refuse() - write the sentence and return @err, so that a refusal is one statement. */
+int vs_dpdk_refuse(struct vs_dpdk_why *why, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- dpdk_args.c: what the user wrote */
+
+/** struct vs_dpdk_name - the device that devargs name */
+struct vs_dpdk_name {
+	const char *bus; /* lives as long as the EAL */
+	char device[RTE_DEV_NAME_MAX_LEN];
+};
+
+/**
+ * vs_dpdk_args_check() - read devargs, and refuse what must not be probed
+ * Return: 0 and the device in *@ret_name, or -errno and *@ret_why as vs_dpdk_new() says.
+ */
+int vs_dpdk_args_check(const struct vs_dpdk_env *env, const char *devargs, enum vs_dpdk_force force,
+		       struct vs_dpdk_name *ret_name, struct vs_dpdk_why *ret_why);
+
+/** vs_dpdk_pci_check_at() - vs_dpdk_check_pci() of a folder like /sys/bus/pci/devices. */
+int vs_dpdk_pci_check_at(const char *folder, const char *addr, enum vs_dpdk_force force,
+			 struct vs_dpdk_why *ret_why);
+
+/* ---- dpdk_pool.c: memory */
+
+/** vs_dpdk_pool_size() - fill in @plan->mbufs and @plan->bytes from queues, rings and room. */
+void vs_dpdk_pool_size(struct vs_dpdk_plan *plan);
+
+/** vs_dpdk_pool_new() - make the pool. Return: 0, or -ENOMEM and *@ret_why. */
+int vs_dpdk_pool_new(const struct vs_dpdk_plan *plan, uint16_t port, struct rte_mempool **ret_pool,
+		     struct vs_dpdk_why *ret_why);
+
+/** vs_dpdk_pool_no_memory() - the refusal that says how much memory to start the daemon with. */
+int vs_dpdk_pool_no_memory(uint64_t bytes, struct vs_dpdk_why *ret_why);
+
+/**
+ * vs_dpdk_pool_put() - free a pool, now, or when all its buffers are back
+ *
+ * Devices that pass buffers on (two net_ring that share a ring) may hold some of them. NULL is
+ * fine.
+ */
+void vs_dpdk_pool_put(struct rte_mempool *pool);
+
+/** vs_dpdk_pools_waiting() - pools that wait for buffers. */
+unsigned int vs_dpdk_pools_waiting(void);
+
+/* ---- dpdk_plan.c */
+
+/** vs_dpdk_plan_make() - decide how to run it. Return: 0, or -errno and *@ret_why. */
+int vs_dpdk_plan_make(struct vs_dpdk *dpdk, unsigned int queues, uint32_t mtu,
+		      struct vs_dpdk_plan *ret_plan, struct vs_dpdk_why *ret_why);
+
+/* ---- dpdk_dev.c: the device */
+
+/** vs_dpdk_dev_attach() - probe it and find its number. Return: 0, or -errno and *@ret_why. */
+int vs_dpdk_dev_attach(struct vs_dpdk *dpdk, enum vs_dpdk_force force, struct vs_dpdk_why *ret_why);
+
+/** vs_dpdk_dev_detach() - close it, remove it, and put the host's interface back as it was. */
+void vs_dpdk_dev_detach(struct vs_dpdk *dpdk);
+
+/**
+ * vs_dpdk_dev_start() - configure it as planned, with @pool, and start it
+ *
+ * Return: 0, or -errno and *@ret_why, with the device stopped.
+ */
+int vs_dpdk_dev_start(struct vs_dpdk *dpdk, const struct vs_dpdk_plan *plan,
+		      struct rte_mempool *pool, struct vs_dpdk_why *ret_why);
+
+/** vs_dpdk_dev_stop() - stop it, after fetching what it has received. */
+void vs_dpdk_dev_stop(struct vs_dpdk *dpdk);
+
+/* ---- dpdk_ops.c */
+
+/** vs_dpdk_ops_drain() - control, nobody inside: give back what the receive queues hold. */
+void vs_dpdk_ops_drain(struct vs_dpdk *dpdk);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The worker's side of an xdp uplink.
+ *
+ * Queue pairs 0 to n - 1 are the hw queues; pair n is the host, while it shares the interface.
+ * A frame for the uplink goes to the wire, or to the host if it has the interface's address, or
+ * to both if it is for a group; that is one delivery, which counts as done if the wire took it (or
+ * the host, where there is no wire).
+ */
+#include "dataplane/uplink/xdp_obj.h"
+
+#include "dataplane/core/memfault.h"
+
+#include <string.h>
+
+enum {
+	TO_WIRE = 1,
+	TO_HOST = 2,
+};
+
+static void xdp_rx(void *dev, unsigned int pair, unsigned int fanout, struct vs_burst *burst)
+{
+	struct vs_xdp *x = dev;
+	unsigned int i;
+
+	if (pair < x->set.n) {
+		vs_xq_flush(&x->set.queue[pair]);
+		vs_xq_rx(&x->set.queue[pair], fanout, burst);
+	} else if (pair == x->set.n) {
+		vs_xtap_rx(&x->tap, fanout, burst);
+	}
+	for (i = 0; i < burst->n; i++)
+		burst->pkt[i].in_port = x->port;
+}
+
+static void xdp_rx_done(void *dev, unsigned int pair)
+{
+	struct vs_xdp *x = dev;
+
+	if (pair < x->set.n)
+		vs_xq_rx_done(&x->set.queue[pair]);
+}
+
+/* Where a frame goes. @mac: the interface's address, as the first six bytes. */
+static unsigned int where(const struct vs_pkt *pkt, uint64_t mac)
+{
+	if (pkt->hdr_len < sizeof(struct rte_ether_hdr))
+		return TO_WIRE;
+	if (pkt->hdr[0] & 1)
+		return TO_WIRE | TO_HOST;
+	return memcmp(pkt->hdr, &mac, RTE_ETHER_ADDR_LEN) == 0 ? TO_HOST : TO_WIRE;
+}
+
+/* Is a frame, with its tag if it has one, longer than the interface takes? */
+static bool is_long(const struct vs_pkt *pkt, uint32_t mtu)
+{
+	const struct rte_ether_hdr *eth = (const void *)pkt->hdr;
+	uint32_t max = mtu + RTE_ETHER_HDR_LEN;
+
+	if (pkt->hdr_len >= sizeof(*eth) && eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN))
+		max += RTE_VLAN_HLEN;
+	return pkt->len > max;
+}
+
+/* Send through hw queue @pair, or the next one that nobody uses just now. */
+static void send_wire(struct vs_xdp *x, unsigned int pair, struct vs_pkt *const *pkt,
+		      unsigned int n, uint8_t *fate)
+{
+	uint32_t i;
+
+	for (i = 0; i < x->set.n; i++) {
+		struct vs_xq *q = &x->set.queue[(pair + i) % x->set.n];
+
+		if (!vs_xq_lock(q))
+			continue;
+		vs_xq_tx(q, pkt, n, fate);
+		vs_xq_unlock(q);
+		return;
+	}
+	memset(fate, VS_DROP_UPLINK_FULL, n);
+}
+
+static void xdp_tx(void *dev, unsigned int pair, struct vs_pkt *const *pkt, unsigned int n,
+		   uint8_t *fate)
+{
+	struct vs_xdp *x = dev;
+	int tap = __atomic_load_n(&x->tap.fd, __ATOMIC_ACQUIRE);
+	uint64_t mac = __atomic_load_n(&x->mac, __ATOMIC_RELAXED);
+	uint32_t mtu = __atomic_load_n(&x->mtu, __ATOMIC_RELAXED);
+	bool wire = __atomic_load_n(&x->wire, __ATOMIC_RELAXED);
+	struct vs_pkt *to_wire[VS_BURST_MAX];
+	uint8_t wire_fate[VS_BURST_MAX];
+	uint8_t which[VS_BURST_MAX];
+	unsigned int n_wire = 0;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		unsigned int to = tap < 0 ? TO_WIRE : where(pkt[i], mac);
+
+		fate[i] = VS_DROP_UPLINK_DOWN;
+		/* All frames of a burst have one sender: what it has lost, they all miss. */
+		if (vs_mem_faults) {
+			fate[i] = VS_DROP_MEM_LOST;
+			continue;
+		}
+		if (is_long(pkt[i], mtu)) {
+			fate[i] = VS_DROP_UPLINK_SIZE;
+			continue;
+		}
+		if (to & TO_HOST)
+			fate[i] = (uint8_t)vs_xtap_tx(tap, pkt[i]);
+		if (!(to & TO_WIRE) || !wire)
+			continue;
+		which[n_wire] = (uint8_t)i;
+		to_wire[n_wire++] = pkt[i];
+	}
+	if (n_wire == 0)
+		return;
+	send_wire(x, pair, to_wire, n_wire, wire_fate);
+	for (i = 0; i < n_wire; i++)
+		fate[which[i]] = wire_fate[i];
+}
+
+static bool xdp_fault_pending(void *dev)
+{
+	(void)dev;
+	return false;
+}
+
+const struct vs_port_ops vs_xdp_ops = {
+	.rx = xdp_rx,
+	.rx_done = xdp_rx_done,
+	.tx = xdp_tx,
+	.fault_pending = xdp_fault_pending,
+};
