@@ -24,7 +24,7 @@ static const struct vs_handler *const objects[] = {
 
 enum {
 	/** Errors and DONE: headers, a text, two numbers. */
-	SMALL_MESSAGE = 512,
+	SMALL_MESSAGE = 640,
 };
 
 _Static_assert(SMALL_MESSAGE >= NLMSG_HDRLEN + sizeof(struct nlmsgerr) + VS_REFUSAL_TEXT_SIZE + 32,

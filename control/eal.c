@@ -2,6 +2,7 @@
 #include "control/eal.h"
 
 #include "dataplane/core/log.h"
+#include "dataplane/uplink/uplink.h"
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -14,7 +15,8 @@
 
 enum {
 	CPU_TEXT = CPU_SETSIZE * 5,
-	ARGS_MAX = 24,
+	ARGS_MAX = 24 + 2 * VS_EAL_PCI_MAX,
+	PCI_TEXT = VS_EAL_PCI_MAX * 24, /* " -a " and an address each */
 };
 
 /* "0,1,5": the processors this process may use. */
@@ -58,25 +60,53 @@ static int split(char *text, char **word, int max)
 	return n;
 }
 
-int vs_eal_start(unsigned int memory_mib, int cpu)
+/*
+ * "--no-pci", or " -a ADDRESS" for each device that was named: the EAL then probes these and no
+ * other one, here and later. It probes them at once, so they are looked at before.
+ */
+static int list_pci(const struct vs_eal_config *config, char *text, size_t size)
+{
+	struct vs_dpdk_why why;
+	size_t used = 0;
+	unsigned int i;
+
+	if (config->n_pci > VS_EAL_PCI_MAX)
+		return -E2BIG;
+	(void)snprintf(text, size, "%s", config->n_pci ? "" : "--no-pci");
+	for (i = 0; i < config->n_pci; i++) {
+		int err = vs_dpdk_check_pci(config->pci[i], &why);
+
+		if (err) {
+			vs_log(VS_LOG_ERROR, "--pci %s: %s", config->pci[i], why.text);
+			return err;
+		}
+		used += (size_t)snprintf(text + used, size - used, " -a %s", config->pci[i]);
+	}
+	return 0;
+}
+
+int vs_eal_start(const struct vs_eal_config *config)
 {
 	char usable[CPU_TEXT];
 	char worker[CPU_TEXT];
-	static char text[2 * CPU_TEXT + 256]; /* the EAL keeps pointers into it */
+	char pci[PCI_TEXT];
+	static char text[2 * CPU_TEXT + PCI_TEXT + 256]; /* the EAL keeps pointers into it */
 	char *argv[ARGS_MAX];
 	int err;
 
 	err = list_cpus(usable, sizeof(usable));
 	if (!err)
-		err = check_cpu(cpu, usable);
+		err = check_cpu(config->cpu, usable);
+	if (!err)
+		err = list_pci(config, pci, sizeof(pci));
 	if (err)
 		return err;
-	(void)snprintf(worker, sizeof(worker), "%d", cpu);
+	(void)snprintf(worker, sizeof(worker), "%d", config->cpu);
 	(void)snprintf(text, sizeof(text),
-		       "vmswitchd --no-pci --no-telemetry --no-huge --no-shconf --log-level warning "
+		       "vmswitchd %s --no-telemetry --no-huge --no-shconf --log-level warning "
 		       "--file-prefix vmswitchd-%d -m %u --lcores %d@(%s),%d@(%s)",
-		       (int)getpid(), memory_mib, VS_LCORE_CONTROL, usable, VS_LCORE_WORKER,
-		       cpu < 0 ? usable : worker);
+		       pci, (int)getpid(), config->memory_mib, VS_LCORE_CONTROL, usable,
+		       VS_LCORE_WORKER, config->cpu < 0 ? usable : worker);
 	if (rte_eal_init(split(text, argv, ARGS_MAX), argv) < 0) {
 		err = rte_errno ? -rte_errno : -EIO;
 		vs_log(VS_LOG_ERROR, "DPDK does not start: %s", strerror(-err));

@@ -7,19 +7,33 @@
 enum {
 	VS_LCORE_CONTROL = 0,
 	VS_LCORE_WORKER = 1,
+	VS_EAL_PCI_MAX = 16,
+};
+
+/**
+ * struct vs_eal_config - how to start it
+ * @memory_mib:	heap, from ordinary pages
+ * @cpu:	processor of the worker, or -1: any that the process may use
+ * @pci:	addresses of the PCI devices that may be probed, at most VS_EAL_PCI_MAX
+ */
+struct vs_eal_config {
+	unsigned int memory_mib;
+	int cpu;
+	const char *const *pci;
+	unsigned int n_pci;
 };
 
 /**
  * vs_eal_start() - initialise the EAL
- * @memory_mib:	heap, from ordinary pages
- * @cpu:	processor of the worker, or -1: any that the process may use
  *
- * No PCI device is probed, no hugepage is used, nothing is shared with other DPDK processes.
+ * No PCI device is probed but those of @config, no hugepage is used, nothing is shared with other
+ * DPDK processes. A PCI device that the kernel drives as a network card is refused.
  *
- * Return: 0; -EINVAL the process may not use processor @cpu; or what the EAL said. Says what is
- * wrong in the log.
+ * Return: 0; -EINVAL the process may not use the processor, or something is no PCI address; -ENODEV
+ * or -EBUSY a PCI device (vs_dpdk_check_pci()); or what the EAL said. Says what is wrong in the
+ * log.
  */
-int vs_eal_start(unsigned int memory_mib, int cpu);
+int vs_eal_start(const struct vs_eal_config *config);
 
 /** vs_eal_stop() - give back what vs_eal_start() took. */
 void vs_eal_stop(void);

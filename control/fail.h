@@ -14,7 +14,7 @@
  */
 struct vs_fail {
 	uint16_t attr;
-	char text[224];
+	char text[320];
 };
 
 /** vs_fail_set() - fill in @fail and return @err, so that a refusal is one statement. */

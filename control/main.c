@@ -11,6 +11,7 @@
 #include "dataplane/core/log.h"
 #include "dataplane/core/rcu.h"
 #include "dataplane/guest/guest.h"
+#include "dataplane/uplink/uplink.h"
 #include "dataplane/worker.h"
 
 #include <event2/event.h>
@@ -39,6 +40,7 @@ struct daemon {
 	struct vs_worker *worker;
 	struct vs_model *model;
 	struct vs_server *server;
+	char *run_dir;
 };
 
 static void raise_descriptor_limit(void)
@@ -114,6 +116,16 @@ static int start_worker(struct daemon *d)
 	return vs_worker_new(&config, &d->worker);
 }
 
+/* Where the control socket is, there is room for what must be found after a crash. */
+static int find_run_dir(struct daemon *d)
+{
+	const char *slash = strrchr(d->options.socket, '/');
+	size_t len = slash ? (size_t)(slash - d->options.socket) : 0;
+
+	d->run_dir = slash ? strndup(d->options.socket, len ? len : 1) : strdup(".");
+	return d->run_dir ? 0 : -ENOMEM;
+}
+
 static int start_model(struct daemon *d)
 {
 	const struct vs_model_env env = {
@@ -121,6 +133,10 @@ static int start_model(struct daemon *d)
 		.rcu = &d->rcu,
 		.workers = &d->worker,
 		.n_workers = 1,
+		.run_dir = d->run_dir,
+		.pci = d->options.pci,
+		.n_pci = d->options.n_pci,
+		.pool = d->options.pool,
 	};
 
 	return vs_model_new(&env, &d->model);
@@ -180,7 +196,10 @@ static int run(struct daemon *d)
 	err = complain(start_worker(d), "worker");
 	if (err)
 		goto err_worker;
-	err = complain(start_model(d), "model");
+	err = find_run_dir(d);
+	if (!err)
+		err = start_model(d);
+	err = complain(err, "model");
 	if (err)
 		goto err_model;
 	err = complain(vs_worker_start(d->worker), "worker's thread");
@@ -191,6 +210,8 @@ static int run(struct daemon *d)
 	if (err)
 		goto err_server;
 
+	/* Only named: adding its switch again takes an uplink over without a gap. */
+	(void)vs_uplink_leftovers(d->run_dir, VS_UPLINK_TELL);
 	vs_log(VS_LOG_INFO, "ready: version %s, one worker, control socket %s", VS_VERSION,
 	       d->options.socket);
 	(void)event_base_dispatch(d->base);
@@ -201,12 +222,39 @@ err_server:
 err_start:
 	vs_model_free(d->model);
 err_model:
+	free(d->run_dir);
 	vs_worker_free(d->worker);
 err_worker:
 	vs_rcu_fini(&d->rcu);
 err_loop:
 	stop_loop(d);
 	return err;
+}
+
+static int start_eal(const struct vs_options *options)
+{
+	const struct vs_eal_config config = {
+		.memory_mib = options->memory_mib,
+		.cpu = options->cpu,
+		.pci = options->pci,
+		.n_pci = options->n_pci,
+	};
+
+	_Static_assert((int)VS_OPTIONS_PCI_MAX <= (int)VS_EAL_PCI_MAX, "each may be named");
+	return vs_eal_start(&config);
+}
+
+/* --release-uplinks. Return: the exit status. */
+static int release_uplinks(struct daemon *d)
+{
+	int n = find_run_dir(d);
+
+	if (!n)
+		n = vs_uplink_leftovers(d->run_dir, VS_UPLINK_RELEASE);
+	if (n == 0)
+		vs_log(VS_LOG_INFO, "nothing was left in %s", d->run_dir);
+	free(d->run_dir);
+	return n < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -223,10 +271,12 @@ int main(int argc, char **argv)
 		break;
 	}
 	vs_log_set_level(d.options.log_level);
+	if (d.options.release_uplinks)
+		return release_uplinks(&d);
 	raise_descriptor_limit();
 	err = complain(vs_sigbus_install(), "SIGBUS handler");
 	if (!err)
-		err = vs_eal_start(d.options.memory_mib, d.options.cpu);
+		err = start_eal(&d.options);
 	if (err)
 		return EXIT_FAILURE;
 	err = run(&d);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The model's life, the snapshot, and what happens by itself (workers' events, ageing). */
-#include "control/model_priv.h"
+#include "control/model.h"
 
+#include "control/port_kind.h"
 #include "control/tlv.h"
 #include "dataplane/core/clock.h"
 #include "dataplane/core/log.h"
@@ -53,108 +54,7 @@ struct vs_port *model_find_port(struct vs_model *m, const char *name)
 
 bool model_is_up(const struct vs_port *port)
 {
-	return port->link_up && vs_guest_is_up(port->guest);
-}
-
-static void fill_port(struct vs_port_hot *hot, const struct vs_port *port)
-{
-	*hot = (struct vs_port_hot){
-		.ops = &vs_guest_ops,
-		.dev = port->guest,
-		.fdb = port->sw->fdb,
-		.max_frame = port->mtu + (uint32_t)sizeof(struct rte_ether_hdr),
-		.storm_pps = port->storm_pps,
-		.id = port->id,
-		.sw = port->sw->index,
-		.fid = port->sw->fid,
-		.pairs = (uint8_t)vs_guest_pairs(port->guest),
-		.mac = port->mac,
-	};
-	if (port->link_up)
-		hot->flags |= VS_PORT_ADMIN_UP;
-	if (model_is_up(port))
-		hot->flags |= VS_PORT_UP;
-	if (!rte_is_zero_ether_addr(&port->mac))
-		hot->flags |= VS_PORT_GUARD;
-}
-
-/* The ports of @sw that are up become the members of its broadcast domain. */
-static uint16_t fill_domain(struct vs_conf *conf, const struct vs_model *m,
-			    const struct vs_switch *sw, uint16_t *members)
-{
-	struct vs_domain *domain = &conf->domain[sw->fid];
-	unsigned int i;
-
-	domain->members = members;
-	for (i = 0; i < VS_PORTS_MAX; i++) {
-		if (m->port[i] && m->port[i]->sw == sw && model_is_up(m->port[i]))
-			members[domain->n++] = (uint16_t)i;
-	}
-	domain->n_unknown = domain->n;
-	return domain->n;
-}
-
-static void free_conf(struct vs_conf *conf)
-{
-	if (!conf)
-		return;
-	free(conf->domain);
-	free(conf->members);
-	free(conf);
-}
-
-static struct vs_conf *build_conf(const struct vs_model *m)
-{
-	struct vs_conf *conf;
-	uint16_t *members;
-	unsigned int i;
-
-	conf = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*conf));
-	if (!conf)
-		return NULL;
-	memset(conf, 0, sizeof(*conf));
-	conf->n_fids = VS_SWITCHES_MAX + 1;
-	conf->domain = calloc(conf->n_fids, sizeof(*conf->domain));
-	conf->members = calloc(VS_PORTS_MAX, sizeof(*conf->members));
-	if (!conf->domain || !conf->members) {
-		free_conf(conf);
-		return NULL;
-	}
-	for (i = 0; i < VS_PORTS_MAX; i++) {
-		/* A table entry may lead to an id that is not in use: it is a port that is down. */
-		conf->port[i].id = (uint16_t)i;
-		if (!m->port[i])
-			continue;
-		fill_port(&conf->port[i], m->port[i]);
-		conf->ids[conf->n_ports++] = (uint16_t)i;
-	}
-	members = conf->members;
-	for (i = 0; i < VS_SWITCHES_MAX; i++) {
-		if (m->sw[i])
-			members += fill_domain(conf, m, m->sw[i], members);
-	}
-	for (i = 0; i < conf->n_ports; i++) {
-		struct vs_port_hot *hot = &conf->port[conf->ids[i]];
-
-		hot->fanout = conf->domain[hot->fid].n;
-	}
-	return conf;
-}
-
-int model_publish(struct vs_model *m)
-{
-	struct vs_conf *conf = build_conf(m);
-	struct vs_conf *old = m->conf;
-	unsigned int i;
-
-	if (!conf)
-		return -ENOMEM;
-	for (i = 0; i < m->env.n_workers; i++)
-		vs_worker_publish(m->env.workers[i], conf);
-	m->conf = conf;
-	vs_rcu_synchronize(m->env.rcu);
-	free_conf(old);
-	return 0;
+	return port->link_up && port->kind->is_up(port);
 }
 
 void model_tell(struct vs_model *m, enum vs_notice_type type, const struct vs_switch *sw,
@@ -226,7 +126,8 @@ int vs_model_new(const struct vs_model_env *env, struct vs_model **ret_model)
 	if (!m)
 		return -ENOMEM;
 	m->env = *env;
-	err = watch_workers(m);
+	m->fid = calloc(VS_FIDS_MAX, sizeof(*m->fid));
+	err = m->fid ? watch_workers(m) : -ENOMEM;
 	if (!err)
 		err = model_publish(m);
 	if (err) {
@@ -243,9 +144,16 @@ void vs_model_free(struct vs_model *m)
 	unsigned int i;
 
 	m->notice = NULL;
+	m->closing = true;
 	for (i = 0; i < VS_SWITCHES_MAX; i++) {
 		if (m->sw[i])
 			(void)vs_switch_del(m, m->sw[i]->name, VS_DEL_FORCE, &fail);
+	}
+	for (i = 0; i < VS_PORT_KINDS; i++) {
+		const struct vs_kind_ops *kind = vs_kind_of((enum vs_port_kind)i);
+
+		if (kind && kind->end)
+			kind->end(m);
 	}
 	for (i = 0; i < m->env.n_workers; i++) {
 		if (m->bell[i])
@@ -255,6 +163,7 @@ void vs_model_free(struct vs_model *m)
 		event_free(m->tick);
 	for (i = 0; i < m->env.n_workers; i++)
 		vs_worker_publish(m->env.workers[i], NULL);
-	free_conf(m->conf);
+	model_conf_free(m->conf);
+	free(m->fid);
 	free(m);
 }

@@ -10,6 +10,7 @@
 #define VS_CONTROL_MODEL_H
 
 #include "control/fail.h"
+#include "control/proto.h"
 #include "dataplane/core/stats.h"
 #include "dataplane/guest/guest.h"
 
@@ -24,11 +25,50 @@ struct vs_worker;
 /** Kinds of switches. */
 enum vs_switch_kind {
 	VS_SWITCH_PRIVATE = 1, /* guests only */
+	VS_SWITCH_INTERNAL,    /* guests and the host */
+	VS_SWITCH_EXTERNAL,    /* guests, one uplink, and the host if it shares the uplink */
 };
 
 /** Kinds of ports. */
 enum vs_port_kind {
-	VS_PORT_GUEST = 1,
+	VS_PORT_GUEST = 1, /* a virtual machine, over vhost-user */
+	VS_PORT_PACKET,    /* a virtual machine, on a TAP interface that its VMM holds */
+	VS_PORT_HOST,      /* a TAP interface of the host */
+	VS_PORT_XDP,       /* uplink: a network card that the kernel drives */
+	VS_PORT_DPDK,      /* uplink: a DPDK device */
+	VS_PORT_KINDS,     /* one more than the highest */
+};
+
+/** May the host use the network card of an external switch? */
+enum vs_share {
+	VS_SHARE_OFF,
+	VS_SHARE_ON,
+};
+
+/** Who gets frames to unicast addresses that nobody knows. */
+enum vs_unknown {
+	VS_UNKNOWN_DEFAULT, /* UPLINK on an external switch, FLOOD on others */
+	VS_UNKNOWN_FLOOD,   /* every port */
+	VS_UNKNOWN_UPLINK,  /* the uplink, and ports that may send from any address */
+	VS_UNKNOWN_DROP,    /* nobody */
+};
+
+/** How a port takes part in VLANs. */
+enum vs_vlan_mode {
+	VS_VLAN_UNTAGGED = 1, /* untagged frames, outside of all VLANs */
+	VS_VLAN_ACCESS,       /* untagged frames, in VLAN @vid */
+	VS_VLAN_TRUNK,        /* tagged frames of @allowed, untagged ones in @vid */
+};
+
+/**
+ * struct vs_vlans - the VLANs of a port
+ * @vid:	VLAN of untagged frames: 0 (UNTAGGED), 1..4094 (ACCESS), 0..4094 (TRUNK: the native one)
+ * @allowed:	bit per VLAN id; only for TRUNK, where bits 0 and 4095 are not set
+ */
+struct vs_vlans {
+	enum vs_vlan_mode mode;
+	uint16_t vid;
+	uint64_t allowed[VS_VIDS_MAX / 64];
 };
 
 /* ---- switches ---- */
@@ -37,6 +77,9 @@ enum vs_port_kind {
 struct vs_switch_view {
 	const char *name;
 	enum vs_switch_kind kind;
+	const char *uplink; /* "xdp:IFNAME" or "dpdk:DEVARGS"; "": none */
+	enum vs_share share;
+	enum vs_unknown unknown; /* in force: never DEFAULT */
 	uint32_t ports;
 	uint32_t ports_up;
 	uint32_t fdb_used;
@@ -45,22 +88,45 @@ struct vs_switch_view {
 	uint64_t fdb_full;     /* addresses not learnt because the table was full */
 };
 
+/**
+ * struct vs_switch_spec - what `switch add` says
+ * @uplink:	"xdp:IFNAME" or "dpdk:DEVARGS" for an external switch, otherwise NULL
+ * @force:	take the network card even if it carries the host's default route
+ */
+struct vs_switch_spec {
+	const char *name;
+	enum vs_switch_kind kind;
+	const char *uplink;
+	enum vs_share share;
+	bool force;
+};
+
 /** struct vs_switch_change - what `switch set` changes; only fields whose bit is in @set */
 struct vs_switch_change {
 	enum {
 		VS_SWITCH_SET_FDB_SIZE = 1 << 0,
 		VS_SWITCH_SET_FDB_AGEING = 1 << 1,
+		VS_SWITCH_SET_KIND = 1 << 2,
+		VS_SWITCH_SET_UPLINK = 1 << 3,
+		VS_SWITCH_SET_SHARE = 1 << 4,
+		VS_SWITCH_SET_UNKNOWN = 1 << 5,
+		VS_SWITCH_SET_NAME = 1 << 6,
 	} set;
+	enum vs_switch_kind kind;
+	const char *uplink;
+	enum vs_share share;
+	enum vs_unknown unknown;
+	const char *name;
+	bool force;            /* as in struct vs_switch_spec */
 	uint32_t fdb_size;     /* 1..VS_FDB_SIZE_MAX */
 	uint32_t fdb_ageing_s; /* 0, or 10..1000000 */
 };
 
 /**
- * vs_switch_add() - make a switch
- * Return: 0; -EEXIST; -EINVAL bad name; -ENOSPC; -ENOMEM.
+ * vs_switch_add() - make a switch, and the uplink of an external one
+ * Return: 0; -EEXIST; -EINVAL bad name or uplink; -ENOSPC; -ENOMEM; what the uplink said.
  */
-int vs_switch_add(struct vs_model *m, const char *name, enum vs_switch_kind kind,
-		  struct vs_fail *fail);
+int vs_switch_add(struct vs_model *m, const struct vs_switch_spec *spec, struct vs_fail *fail);
 
 /** What `switch del` does with ports that are left. */
 enum vs_del_mode {
@@ -76,7 +142,11 @@ enum vs_del_mode {
 int vs_switch_del(struct vs_model *m, const char *name, enum vs_del_mode mode,
 		  struct vs_fail *fail);
 
-/** vs_switch_set() - change a switch. Return: 0; -ENOENT; -ERANGE; -ENOMEM. */
+/**
+ * vs_switch_set() - change a switch
+ * Return: 0; -ENOENT; -ERANGE; -EINVAL; -EEXIST; -EBUSY a port stands in the way; -ENOMEM; what
+ * the uplink said.
+ */
 int vs_switch_set(struct vs_model *m, const char *name, const struct vs_switch_change *change,
 		  struct vs_fail *fail);
 
@@ -93,11 +163,23 @@ int vs_switch_each(struct vs_model *m, const char *name,
 
 /* ---- ports ---- */
 
+/** Where the address of a port comes from. */
+enum vs_mac_from {
+	VS_MAC_GIVEN, /* the one in @mac; all zero: any source address may be sent */
+	VS_MAC_AUTO,  /* one of the pool */
+};
+
 /**
  * struct vs_port_spec - what `port add` says
- * @name, @sw, @socket: NUL-terminated, not NULL
+ * @name, @sw:	NUL-terminated, not NULL
+ * @socket, @mode: of a VS_PORT_GUEST
+ * @ifname:	interface of a VS_PORT_PACKET or VS_PORT_HOST; NULL (HOST): the port's name
+ * @addrs:	of a VS_PORT_HOST: "192.0.2.1/24,2001:db8::1/64"; NULL: none
+ * @queues:	of a VS_PORT_HOST: queue pairs; 0: one
+ * @uplink:	of an uplink: its name without "xdp:" or "dpdk:"
  * @vm:		NULL: the port's name
- * @mac:	all zero: any source address may be sent
+ * @mtu:	0: the default of the kind
+ * @vlans:	NULL: the default of the kind
  */
 struct vs_port_spec {
 	const char *name;
@@ -105,8 +187,16 @@ struct vs_port_spec {
 	enum vs_port_kind kind;
 	const char *socket;
 	enum vs_guest_mode mode;
+	const char *ifname;
+	const char *addrs;
+	uint32_t queues;
+	const char *uplink;
+	bool force; /* as in struct vs_switch_spec */
 	const char *vm;
+	enum vs_mac_from mac_from;
 	struct rte_ether_addr mac;
+	uint32_t mtu;
+	const struct vs_vlans *vlans;
 };
 
 /** struct vs_port_change - what `port set` changes; only fields whose bit is in @set */
@@ -118,13 +208,26 @@ struct vs_port_change {
 		VS_PORT_SET_STORM = 1 << 3,
 		VS_PORT_SET_MAX_MACS = 1 << 4,
 		VS_PORT_SET_VM = 1 << 5,
+		VS_PORT_SET_NAME = 1 << 6,
+		VS_PORT_SET_SWITCH = 1 << 7,
+		VS_PORT_SET_VLANS = 1 << 8,
+		VS_PORT_SET_PRIORITY = 1 << 9,
+		VS_PORT_SET_CLUSTER = 1 << 10,
+		VS_PORT_SET_ADDRS = 1 << 11,
 	} set;
+	enum vs_mac_from mac_from;
 	struct rte_ether_addr mac; /* all zero: any */
 	uint32_t mtu;              /* VS_MTU_MIN..VS_MTU_MAX */
 	enum { VS_LINK_DOWN, VS_LINK_UP } link;
 	uint32_t storm_pps; /* 0: no limit */
 	uint32_t max_macs;  /* 0: learn nothing from this port */
 	const char *vm;
+	const char *name;
+	const char *sw;
+	const struct vs_vlans *vlans;
+	bool priority;                 /* keep the 802.1p priority of its frames */
+	struct rte_ether_addr cluster; /* all zero: none */
+	const char *addrs;             /* of a host port; "": none */
 };
 
 /** struct vs_port_view - a port as shown */
@@ -132,9 +235,7 @@ struct vs_port_view {
 	const char *name;
 	const char *sw;
 	const char *vm;
-	const char *socket;
 	enum vs_port_kind kind;
-	enum vs_guest_mode mode;
 	uint16_t id;
 	bool link_up; /* as set by the user */
 	bool up;      /* frames are delivered to it */
@@ -143,7 +244,29 @@ struct vs_port_view {
 	uint32_t storm_pps;
 	uint32_t max_macs;
 	uint32_t macs; /* addresses learnt */
-	struct vs_guest_info guest;
+	const struct vs_vlans *vlans;
+	bool priority;
+	struct rte_ether_addr cluster;
+	uint32_t pairs;      /* queue pairs that are polled */
+	const char *state;   /* one word */
+	const char *problem; /* a sentence on what is wrong and what to do, or "" */
+	bool broken;         /* it broke the rules, and carries no traffic for that reason */
+	struct {
+		const char *socket;
+		enum vs_guest_mode mode;
+		struct vs_guest_info info;
+	} guest; /* of a VS_PORT_GUEST */
+	struct {
+		char ifname[VS_PROTO_IFNAME_SIZE];
+		char addrs[1024]; /* "192.0.2.1/24,2001:db8::1/64" */
+	} host;                   /* of a VS_PORT_PACKET, without @addrs, or VS_PORT_HOST */
+	struct {
+		const char *uplink;  /* as the user wrote it */
+		char driver[96];     /* who drives it, and how */
+		char detail[768];    /* "name value, name value" */
+		uint32_t speed_mbps; /* 0: not known */
+		struct rte_ether_addr mac;
+	} uplink;
 };
 
 /**
@@ -171,15 +294,41 @@ int vs_port_each(struct vs_model *m, const char *name,
 
 /* ---- addresses ---- */
 
-/** struct vs_fdb_view - one address */
+/** Where an address comes from; only a learnt one ages and moves. */
+enum vs_fdb_origin {
+	VS_FDB_ORIGIN_LEARNT,
+	VS_FDB_ORIGIN_GIVEN,   /* the port's own */
+	VS_FDB_ORIGIN_STATIC,  /* entered by the user */
+	VS_FDB_ORIGIN_CLUSTER, /* shared by several ports */
+};
+
+/** struct vs_fdb_view - one address; @port of a cluster's is "" */
 struct vs_fdb_view {
 	const char *sw;
 	const char *port;
 	struct rte_ether_addr mac;
 	uint16_t vlan;  /* 0: untagged */
 	uint32_t age_s; /* since a frame from it was last seen, or since it was given */
-	bool given;     /* the port's own address: does not age, cannot move */
+	enum vs_fdb_origin origin;
 };
+
+/** struct vs_fdb_spec - a static address: `fdb add`, `fdb del` */
+struct vs_fdb_spec {
+	const char *sw;
+	const char *port; /* not used by del */
+	struct rte_ether_addr mac;
+	uint16_t vlan; /* 0: untagged */
+};
+
+/**
+ * vs_fdb_add_static() - the address is behind that port, whatever is seen elsewhere
+ * Return: 0; -ENOENT switch or port; -EINVAL group address, port not on the VLAN; -EEXIST; -ENOSPC;
+ * -ENOMEM.
+ */
+int vs_fdb_add_static(struct vs_model *m, const struct vs_fdb_spec *spec, struct vs_fail *fail);
+
+/** vs_fdb_del_static() - forget it again. Return: 0; -ENOENT. */
+int vs_fdb_del_static(struct vs_model *m, const struct vs_fdb_spec *spec, struct vs_fail *fail);
 
 /** vs_fdb_each() - visit all addresses, or those of the switch @sw (NULL: all). */
 int vs_fdb_each(struct vs_model *m, const char *sw,
@@ -295,6 +444,10 @@ struct vs_model_env {
 	const struct vs_rcu *rcu;
 	struct vs_worker *const *workers;
 	unsigned int n_workers;
+	const char *run_dir;    /* where uplinks keep what they must put back */
+	const char *const *pci; /* PCI devices that DPDK may use (--pci) */
+	unsigned int n_pci;
+	struct rte_ether_addr pool; /* first address of the pool; all zero: by the machine's id */
 };
 
 /** vs_model_new() - an empty model, published to the workers. Return: 0, or -ENOMEM. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Addresses: learning what the workers saw, ageing, flushing, showing. */
-#include "control/model_priv.h"
+#include "control/port_kind.h"
 
 #include "control/proto.h"
 #include "dataplane/core/clock.h"
@@ -37,31 +37,94 @@ static void count_removed(const struct vs_fdb_entry *e, void *ctx)
 		count_lost(ctx, e->port);
 }
 
-static uint32_t remove_entries(struct vs_model *m, struct vs_switch *sw,
-			       const struct vs_fdb_filter *filter)
+uint32_t model_fdb_remove(struct vs_switch *sw, const struct vs_fdb_filter *filter)
 {
-	uint32_t n = vs_fdb_remove(sw->fdb, filter, count_removed, m);
+	uint32_t n = vs_fdb_remove(sw->fdb, filter, count_removed, sw->m);
 
 	if (n)
 		sw->fdb_full_told = false;
 	return n;
 }
 
-int model_learn_static(struct vs_port *port)
+int model_fdb_enter(struct vs_switch *sw, uint16_t fid, const struct rte_ether_addr *mac,
+		    uint16_t port)
 {
-	struct vs_fdb_entry *e = vs_fdb_find(port->sw->fdb, port->sw->fid, &port->mac);
+	struct vs_fdb_entry *e = vs_fdb_find(sw->fdb, fid, mac);
 	uint16_t old = VS_FDB_NO_PORT;
-	struct vs_model *m = port->m;
 
-	if (rte_is_zero_ether_addr(&port->mac))
-		return 0;
 	/* It stops being a learnt one, wherever it was learnt. */
 	if (e && e->kind == VS_FDB_LEARNT)
-		count_removed(e, m);
-	if (vs_fdb_learn(port->sw->fdb, port->sw->fid, &port->mac, port->id, VS_FDB_STATIC, now_s(),
-			 &old) == VS_FDB_FULL)
+		count_removed(e, sw->m);
+	if (vs_fdb_learn(sw->fdb, fid, mac, port, VS_FDB_STATIC, now_s(), &old) == VS_FDB_FULL)
 		return -ENOSPC;
 	return 0;
+}
+
+/* Does (fid, @mac) need a place of its own? What another port has had learnt is taken over. */
+static uint32_t needs_place(const struct vs_port *port, uint16_t fid,
+			    const struct rte_ether_addr *mac)
+{
+	const struct vs_fdb_entry *e = fid ? vs_fdb_find(port->sw->fdb, fid, mac) : NULL;
+
+	return fid && (!e || e->port == port->id);
+}
+
+/* Places for @mac on all VLANs of the port that have a forwarding id. */
+static uint32_t need_own(const struct vs_port *port, const struct rte_ether_addr *mac)
+{
+	const uint16_t *fid_of_vid = port->sw->fid_of_vid;
+	unsigned int vid;
+	uint32_t n = 0;
+
+	for (vid = 0; vid < VS_VIDS_MAX && !rte_is_zero_ether_addr(mac); vid++) {
+		if (fid_of_vid[vid] && model_vlan_has(port, (uint16_t)vid))
+			n += needs_place(port, fid_of_vid[vid], mac);
+	}
+	return n;
+}
+
+uint32_t model_fdb_need(const struct vs_port *port)
+{
+	uint32_t n = need_own(port, &port->mac) + need_own(port, &port->host_mac);
+	uint32_t i;
+
+	for (i = 0; i < port->n_statics; i++)
+		n += needs_place(port, port->sw->fid_of_vid[port->statics[i].vid],
+				 &port->statics[i].mac);
+	return n;
+}
+
+/* An address of the port's own is on all its VLANs. */
+static int learn_own(struct vs_port *port, const struct rte_ether_addr *mac)
+{
+	unsigned int vid;
+	int err = 0;
+
+	for (vid = 0; vid < VS_VIDS_MAX && err == 0 && !rte_is_zero_ether_addr(mac); vid++) {
+		uint16_t fid = port->sw->fid_of_vid[vid];
+
+		if (fid && model_vlan_has(port, (uint16_t)vid))
+			err = model_fdb_enter(port->sw, fid, mac, port->id);
+	}
+	return err;
+}
+
+int model_learn_static(struct vs_port *port)
+{
+	uint32_t i;
+	int err;
+
+	err = learn_own(port, &port->mac);
+	if (!err)
+		err = learn_own(port, &port->host_mac);
+	for (i = 0; i < port->n_statics && err == 0; i++) {
+		const struct vs_static *s = &port->statics[i];
+		uint16_t fid = port->sw->fid_of_vid[s->vid];
+
+		if (fid)
+			err = model_fdb_enter(port->sw, fid, &s->mac, port->id);
+	}
+	return err;
 }
 
 void model_forget_port(struct vs_port *port, enum vs_fdb_kind up_to)
@@ -71,7 +134,7 @@ void model_forget_port(struct vs_port *port, enum vs_fdb_kind up_to)
 		.port = port->id,
 	};
 
-	(void)remove_entries(port->m, port->sw, &filter);
+	(void)model_fdb_remove(port->sw, &filter);
 }
 
 /* Return: true when the port may have one more address learnt. */
@@ -120,7 +183,8 @@ static void learn(struct vs_port *port, const struct vs_event *ev)
 	uint16_t old = VS_FDB_NO_PORT;
 
 	/* The worker may have judged by a configuration that has been replaced since. */
-	if (ev->fid != port->sw->fid || !rte_is_zero_ether_addr(&port->mac))
+	if (port->m->fid[ev->fid].sw != port->sw ||
+	    !model_vlan_has(port, port->m->fid[ev->fid].vid) || !rte_is_zero_ether_addr(&port->mac))
 		return;
 	e = vs_fdb_find(port->sw->fdb, ev->fid, &ev->mac);
 	if (e && (e->port == port->id || e->kind == VS_FDB_STATIC))
@@ -157,7 +221,8 @@ static void take_event(struct vs_model *m, const struct vs_event *ev)
 		learn(port, ev);
 		break;
 	case VS_EVENT_FAULT:
-		vs_guest_check(port->guest);
+		if (port->kind->check)
+			port->kind->check(port);
 		break;
 	case VS_EVENT_STORM:
 		model_tell(m, VS_NOTICE_STORM, port->sw, port, NULL,
@@ -193,7 +258,7 @@ void model_age(struct vs_model *m)
 		if (!m->sw[i] || m->sw[i]->fdb_ageing_s == 0)
 			continue;
 		filter.before = now_s() - m->sw[i]->fdb_ageing_s;
-		(void)remove_entries(m, m->sw[i], &filter);
+		(void)model_fdb_remove(m->sw[i], &filter);
 	}
 }
 
@@ -205,6 +270,18 @@ struct walk {
 	void *ctx;
 };
 
+static enum vs_fdb_origin origin_of(const struct vs_port *port, const struct rte_ether_addr *mac,
+				    const struct vs_fdb_entry *e)
+{
+	if (e->kind == VS_FDB_LEARNT)
+		return VS_FDB_ORIGIN_LEARNT;
+	if (!port)
+		return VS_FDB_ORIGIN_CLUSTER;
+	if (rte_is_same_ether_addr(&port->mac, mac) || rte_is_same_ether_addr(&port->host_mac, mac))
+		return VS_FDB_ORIGIN_GIVEN;
+	return VS_FDB_ORIGIN_STATIC;
+}
+
 static int show_entry(uint16_t fid, const struct rte_ether_addr *mac, const struct vs_fdb_entry *e,
 		      void *ctx)
 {
@@ -214,12 +291,12 @@ static int show_entry(uint16_t fid, const struct rte_ether_addr *mac, const stru
 		.sw = walk->sw->name,
 		.port = port ? port->name : "",
 		.mac = *mac,
+		.vlan = walk->m->fid[fid].vid,
 		/* A worker may see the address while it is being shown. */
 		.age_s = (int32_t)(walk->now_s - e->seen) > 0 ? walk->now_s - e->seen : 0,
-		.given = e->kind == VS_FDB_STATIC,
+		.origin = origin_of(port, mac, e),
 	};
 
-	(void)fid;
 	return walk->visit(&view, walk->ctx);
 }
 
@@ -252,7 +329,7 @@ int vs_fdb_flush_switch(struct vs_model *m, const char *name, struct vs_fail *fa
 		return vs_fail_set(fail, -ENOENT, VS_ATTR_SWITCH, "there is no switch '%s'", name);
 	/* Addresses on their way from a worker were seen before the flush: they go too. */
 	model_drain(m);
-	(void)remove_entries(m, sw, &filter);
+	(void)model_fdb_remove(sw, &filter);
 	model_tell(m, VS_NOTICE_FDB_FLUSHED, sw, NULL, NULL, NULL);
 	return 0;
 }

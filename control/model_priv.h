@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the files of the model share (model*.c); nobody else includes this.
+ * What the files of the model share (model*.c); besides them only the kinds of ports include it
+ * (port_kind.h, kind_*.c).
  *
  * DOC: theory of operation
  *
@@ -21,13 +22,19 @@
 #include "dataplane/worker.h"
 
 struct event;
+struct vs_kind_ops;
+struct vs_host_env;
 
 struct vs_switch {
 	char name[VS_NAME_MAX];
+	struct vs_model *m;
 	enum vs_switch_kind kind;
 	uint16_t index;
-	uint16_t fid;    /* of untagged frames */
 	uint64_t serial; /* order of creation */
+	enum vs_share share;
+	enum vs_unknown unknown;
+	char uplink[VS_PROTO_UPLINK_SIZE]; /* as the user wrote it; "": none */
+	uint16_t *fid_of_vid;              /* VS_VIDS_MAX entries; 0: nobody is on that VLAN */
 	struct vs_fdb *fdb;
 	uint32_t fdb_ageing_s;
 	uint64_t fdb_full;
@@ -36,33 +43,64 @@ struct vs_switch {
 	struct vs_port_stats gone;
 };
 
+/** struct vs_static - a static address behind a port */
+struct vs_static {
+	struct rte_ether_addr mac;
+	uint16_t vid;
+};
+
 struct vs_port {
 	char name[VS_NAME_MAX];
 	char vm[VS_NAME_MAX];
-	char socket[VS_PROTO_PATH_SIZE];
+	char place[VS_PROTO_UPLINK_SIZE]; /* socket, interface or device: nobody else may use it */
 	struct vs_model *m;
 	struct vs_switch *sw;
-	enum vs_port_kind kind;
+	const struct vs_kind_ops *kind;
+	void *dev; /* the kind's own object */
 	enum vs_guest_mode mode;
 	uint16_t id;
 	uint64_t serial;
 	bool link_up;
 	bool was_up; /* as last told */
 	struct rte_ether_addr mac;
+	struct rte_ether_addr host_mac; /* of the host behind a shared uplink; all zero: none */
 	uint32_t mtu;
 	uint32_t storm_pps;
 	uint32_t max_macs;
 	uint32_t macs;
 	bool max_macs_told;
 	struct vs_pace fault_pace;
-	struct vs_guest *guest;
+	struct vs_vlans vlans;
+	bool priority;
+	struct rte_ether_addr cluster;
+	struct vs_static *statics;
+	uint32_t n_statics;
+};
+
+/** struct vs_fid - what a forwarding id stands for; @sw NULL: it is free */
+struct vs_fid {
+	struct vs_switch *sw;
+	uint16_t vid;
+};
+
+/** struct vs_cluster - an address that ports of one broadcast domain share; @sw NULL: free */
+struct vs_cluster {
+	struct vs_switch *sw;
+	uint16_t fid;
+	struct rte_ether_addr mac;
 };
 
 struct vs_model {
 	struct vs_model_env env;
+	bool closing; /* the daemon ends: what is in the host stays */
 	struct vs_conf *conf;
 	struct vs_switch *sw[VS_SWITCHES_MAX];
 	struct vs_port *port[VS_PORTS_MAX];
+	struct vs_fid *fid; /* VS_FIDS_MAX of them */
+	struct vs_cluster cluster[VS_GROUPS_MAX];
+	bool held;                    /* a port is between two snapshots: model_publish() waits */
+	bool wanted;                  /* and was called meanwhile */
+	struct vs_host_env *host_env; /* of kind_host.c; NULL until the first port needs it */
 	struct event *bell[VS_WORKERS_MAX];
 	struct event *tick;
 	uint64_t serial;
@@ -74,14 +112,26 @@ struct vs_model {
 int model_check_name(const char *name, enum vs_attr attr, struct vs_fail *fail);
 
 /**
- * model_check_mac() - may @mac be the given address of a port of @sw?
+ * model_check_mac() - may @mac be the own address of a port of @sw?
  * @self:	port that may have it already, or NULL
  *
- * Return: 0; -EINVAL it is a group address; -EEXIST it is another port's.
+ * Return: 0; -EINVAL it is a group address; -EEXIST somebody has it.
  */
-int model_check_mac(const struct vs_model *m, const struct vs_switch *sw,
-		    const struct vs_port *self, const struct rte_ether_addr *mac,
-		    struct vs_fail *fail);
+int model_check_mac(const struct vs_switch *sw, const struct vs_port *self,
+		    const struct rte_ether_addr *mac, struct vs_fail *fail);
+
+/** model_check_cluster() - may @port, where it is, have its cluster address? Return: 0, -EEXIST. */
+int model_check_cluster(const struct vs_port *port, struct vs_fail *fail);
+
+/** model_check_static() - may @mac be static behind a port of @sw? Return: 0, -EEXIST. */
+int model_check_static(const struct vs_switch *sw, const struct rte_ether_addr *mac,
+		       struct vs_fail *fail);
+
+/** model_check_statics() - may @port bring its static addresses where it is? Return: 0, -EEXIST. */
+int model_check_statics(const struct vs_port *port, struct vs_fail *fail);
+
+/** model_has_static() - is @mac a static address behind @port, on any VLAN? */
+bool model_has_static(const struct vs_port *port, const struct rte_ether_addr *mac);
 
 /** model_find_switch() - NULL if there is none of that name. */
 struct vs_switch *model_find_switch(struct vs_model *m, const char *name);
@@ -96,6 +146,18 @@ struct vs_port *model_find_port(struct vs_model *m, const char *name);
  * and the workers go on with the old one.
  */
 int model_publish(struct vs_model *m);
+
+/**
+ * model_conf_build() - the snapshot of what the arrays say now
+ * Return: it, owned by the caller until model_conf_replace(); NULL: no memory.
+ */
+struct vs_conf *model_conf_build(const struct vs_model *m);
+
+/** model_conf_replace() - let the workers use @conf; waits one grace period. */
+void model_conf_replace(struct vs_model *m, struct vs_conf *conf);
+
+/** model_conf_free() - NULL is fine. */
+void model_conf_free(struct vs_conf *conf);
 
 /** model_tell() - a notice about @port (or NULL) of @sw (or NULL). */
 void model_tell(struct vs_model *m, enum vs_notice_type type, const struct vs_switch *sw,
@@ -118,8 +180,104 @@ void model_port_changed(void *port);
  */
 unsigned int model_list_ports(struct vs_model *m, const char *name, struct vs_port **list);
 
-/** model_learn_static() - enter the port's own address, if it has one. Return: 0 or -ENOSPC. */
+/**
+ * model_port_make() - make a port of a switch that is there, and enter it
+ * @spec:	its @sw is not looked at
+ * @like:	its settings are those of this port, which is not in the arrays; NULL: the defaults
+ *
+ * Return: as vs_port_add().
+ */
+int model_port_make(struct vs_model *m, struct vs_switch *sw, const struct vs_port_spec *spec,
+		    const struct vs_port *like, struct vs_fail *fail);
+
+/** model_switch_takes() - may ports of @kind be on such a switch? Return: 0 or -EINVAL with @fail. */
+int model_switch_takes(enum vs_switch_kind sw, enum vs_share share, const struct vs_kind_ops *kind,
+		       struct vs_fail *fail);
+
+/** model_uplink() - the uplink of @sw, or NULL. */
+struct vs_port *model_uplink(const struct vs_switch *sw);
+
+/** model_uplink_check() - does an uplink fit a switch of that name and kind? Return: 0 or -EINVAL. */
+int model_uplink_check(const char *name, enum vs_switch_kind kind, const char *uplink,
+		       struct vs_fail *fail);
+
+/**
+ * model_uplink_make() - make the uplink of an external switch
+ * @like:	as in model_port_make()
+ *
+ * Return: as vs_switch_add().
+ */
+int model_uplink_make(struct vs_switch *sw, const char *uplink, bool force,
+		      const struct vs_port *like, struct vs_fail *fail);
+
+/** model_unknown() - the policy in force. */
+enum vs_unknown model_unknown(const struct vs_switch *sw);
+
+/** model_vlan_check() - is @vlans well-formed? Return: 0 or -EINVAL with @fail. */
+int model_vlan_check(const struct vs_vlans *vlans, struct vs_fail *fail);
+
+/** model_vlan_has() - is the port on VLAN @vid? */
+bool model_vlan_has(const struct vs_port *port, uint16_t vid);
+
+/** model_vlan_wanted() - the VLANs of @sw that need a forwarding id, a bit each. */
+void model_vlan_wanted(const struct vs_switch *sw, uint64_t bit[VS_VIDS_MAX / 64]);
+
+/**
+ * model_fids_claim() - forwarding ids for all VLANs that ports of @sw are on
+ * @extra:	and that this one would be on; NULL: none
+ *
+ * Return: 0, or -ENOSPC with @fail and nothing changed.
+ */
+int model_fids_claim(struct vs_switch *sw, const struct vs_port *extra, struct vs_fail *fail);
+
+/** model_fids_release() - give back those that no port needs, and forget their addresses. */
+void model_fids_release(struct vs_switch *sw);
+
+/** model_fids_drop() - give back all of them; the switch goes. */
+void model_fids_drop(struct vs_switch *sw);
+
+/** model_clusters_claim() - entries for all cluster addresses of @sw. Return: 0 or -ENOSPC. */
+int model_clusters_claim(struct vs_switch *sw);
+
+/** model_clusters_release() - remove those that no port has any more. */
+void model_clusters_release(struct vs_switch *sw);
+
+/**
+ * model_cluster_find() - the cluster that entry port number @port leads to
+ * Return: it, or NULL.
+ */
+const struct vs_cluster *model_cluster_find(const struct vs_model *m, uint16_t port);
+
+/**
+ * model_pool_take() - an address of the pool that no port has
+ * @name:	the same name gets the same address, if it is free
+ *
+ * Return: 0; -ENOSPC with @fail.
+ */
+int model_pool_take(const struct vs_model *m, const char *name, struct rte_ether_addr *ret_mac,
+		    struct vs_fail *fail);
+
+/** model_learn_static() - enter the port's own and static addresses. Return: 0 or -ENOSPC. */
 int model_learn_static(struct vs_port *port);
+
+/**
+ * model_fdb_enter() - a static entry of @sw, that replaces a learnt one
+ * @port:	id of a port, or VS_FDB_GROUP_BASE and above: a cluster
+ *
+ * Return: 0 or -ENOSPC.
+ */
+int model_fdb_enter(struct vs_switch *sw, uint16_t fid, const struct rte_ether_addr *mac,
+		    uint16_t port);
+
+/** model_fdb_remove() - remove entries of @sw. Return: how many. */
+uint32_t model_fdb_remove(struct vs_switch *sw, const struct vs_fdb_filter *filter);
+
+/**
+ * model_fdb_need() - places in the table that the port's own and static addresses take
+ *
+ * On VLANs that have a forwarding id; an address that another port has had learnt needs none.
+ */
+uint32_t model_fdb_need(const struct vs_port *port);
 
 /** model_forget_port() - remove the port's addresses, learnt ones only or the static one too. */
 void model_forget_port(struct vs_port *port, enum vs_fdb_kind up_to);
@@ -135,5 +293,13 @@ int model_stats_new(struct vs_model *m, uint16_t id);
 
 /** model_stats_retire() - add the port's counters to its switch's `gone`, and free them. */
 void model_stats_retire(struct vs_port *port);
+
+/**
+ * model_stats_move() - the port begins anew on another switch
+ * @before:	the port as it was on the old one, which keeps what was counted (`gone`)
+ *
+ * No snapshot names the port.
+ */
+void model_stats_move(struct vs_port *before);
 
 #endif

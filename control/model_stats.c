@@ -68,6 +68,20 @@ void model_stats_retire(struct vs_port *port)
 	}
 }
 
+void model_stats_move(struct vs_port *before)
+{
+	struct vs_model *m = before->m;
+	unsigned int i;
+
+	for (i = 0; i < m->env.n_workers; i++) {
+		struct vs_port_stats *stats =
+			vs_worker_ctx(m->env.workers[i])->port_stats[before->id];
+
+		add_counters(&before->sw->gone, stats);
+		memset(stats, 0, sizeof(*stats));
+	}
+}
+
 /* Copy a sample that the worker may be writing; keep it if it is newer than what @best holds. */
 static void newest_sample(struct vs_sample *best, const struct vs_sample *s)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "control/model_priv.h"
+#include "control/port_kind.h"
 
 #include "control/proto.h"
 #include "dataplane/core/clock.h"
@@ -21,43 +21,125 @@ static int free_index(const struct vs_model *m)
 	return -ENOSPC;
 }
 
-int vs_switch_add(struct vs_model *m, const char *name, enum vs_switch_kind kind,
-		  struct vs_fail *fail)
+/* Kinds of ports that a kind of switch takes (semantics of the model's switch types). */
+int model_switch_takes(enum vs_switch_kind sw, enum vs_share share, const struct vs_kind_ops *kind,
+		       struct vs_fail *fail)
 {
-	struct vs_switch *sw;
-	unsigned int i;
-	int index;
-	int err;
-
-	err = model_check_name(name, VS_ATTR_NAME, fail);
-	if (err)
-		return err;
-	if (model_find_switch(m, name))
-		return vs_fail_set(fail, -EEXIST, VS_ATTR_NAME, "switch '%s' is there already",
-				   name);
-	if (kind != VS_SWITCH_PRIVATE)
-		return vs_fail_set(fail, -EINVAL, VS_ATTR_KIND, "a switch is of type private");
-	index = free_index(m);
-	if (index < 0)
-		return vs_fail_set(fail, index, 0,
-				   "there are %d switches already, the most there can be",
-				   VS_SWITCHES_MAX);
-	sw = calloc(1, sizeof(*sw));
-	if (!sw || vs_fdb_new(m->env.rcu, VS_FDB_SIZE_DEFAULT, &sw->fdb) != 0) {
-		free(sw);
-		return vs_fail_set(fail, -ENOMEM, 0, "no memory for the address table");
+	switch (kind->role) {
+	case VS_ROLE_GUEST:
+		return 0;
+	case VS_ROLE_HOST:
+		if (sw == VS_SWITCH_INTERNAL || (sw == VS_SWITCH_EXTERNAL && share == VS_SHARE_ON))
+			return 0;
+		return vs_fail_set(
+			fail, -EINVAL, VS_ATTR_KIND,
+			sw == VS_SWITCH_PRIVATE
+				? "a private switch has no host ports (one of type internal "
+				  "has)"
+				: "the switch does not share its uplink with the host "
+				  "(share-host on)");
+	case VS_ROLE_UPLINK:
+		if (sw == VS_SWITCH_EXTERNAL)
+			return 0;
+		break;
 	}
-	(void)rte_strscpy(sw->name, name, sizeof(sw->name));
-	sw->kind = kind;
-	sw->index = (uint16_t)index;
-	sw->fid = (uint16_t)(index + 1);
+	return vs_fail_set(fail, -EINVAL, VS_ATTR_UPLINK, "only an external switch has an uplink");
+}
+
+struct vs_port *model_uplink(const struct vs_switch *sw)
+{
+	unsigned int i;
+
+	for (i = 0; i < VS_PORTS_MAX; i++) {
+		struct vs_port *port = sw->m->port[i];
+
+		if (port && port->sw == sw && port->kind->role == VS_ROLE_UPLINK)
+			return port;
+	}
+	return NULL;
+}
+
+enum vs_unknown model_unknown(const struct vs_switch *sw)
+{
+	if (sw->unknown != VS_UNKNOWN_DEFAULT)
+		return sw->unknown;
+	return sw->kind == VS_SWITCH_EXTERNAL ? VS_UNKNOWN_UPLINK : VS_UNKNOWN_FLOOD;
+}
+
+static struct vs_switch *make_switch(struct vs_model *m, const struct vs_switch_spec *spec,
+				     uint16_t index)
+{
+	struct vs_switch *sw = calloc(1, sizeof(*sw));
+	unsigned int i;
+
+	if (!sw)
+		return NULL;
+	sw->fid_of_vid = calloc(VS_VIDS_MAX, sizeof(*sw->fid_of_vid));
+	if (!sw->fid_of_vid || vs_fdb_new(m->env.rcu, VS_FDB_SIZE_DEFAULT, &sw->fdb) != 0) {
+		free(sw->fid_of_vid);
+		free(sw);
+		return NULL;
+	}
+	(void)rte_strscpy(sw->name, spec->name, sizeof(sw->name));
+	sw->m = m;
+	sw->kind = spec->kind;
+	sw->share = spec->share;
+	sw->index = index;
 	sw->serial = ++m->serial;
 	sw->fdb_ageing_s = VS_FDB_AGEING_DEFAULT_S;
 	/* No port uses the index, so no worker counts there. */
 	for (i = 0; i < m->env.n_workers; i++)
 		memset(&vs_worker_ctx(m->env.workers[i])->switch_stats[index], 0,
 		       sizeof(struct vs_switch_stats));
+	return sw;
+}
+
+static void free_switch(struct vs_switch *sw)
+{
+	model_fids_drop(sw);
+	sw->m->sw[sw->index] = NULL;
+	vs_fdb_free(sw->fdb);
+	free(sw->fid_of_vid);
+	free(sw);
+}
+
+static int check_add(struct vs_model *m, const struct vs_switch_spec *spec, struct vs_fail *fail)
+{
+	int err = model_check_name(spec->name, VS_ATTR_NAME, fail);
+
+	if (err)
+		return err;
+	if (model_find_switch(m, spec->name))
+		return vs_fail_set(fail, -EEXIST, VS_ATTR_NAME, "switch '%s' is there already",
+				   spec->name);
+	return model_uplink_check(spec->name, spec->kind, spec->uplink, fail);
+}
+
+int vs_switch_add(struct vs_model *m, const struct vs_switch_spec *spec, struct vs_fail *fail)
+{
+	struct vs_switch *sw;
+	int index;
+	int err;
+
+	err = check_add(m, spec, fail);
+	if (err)
+		return err;
+	index = free_index(m);
+	if (index < 0)
+		return vs_fail_set(fail, index, 0,
+				   "there are %d switches already, the most there can be",
+				   VS_SWITCHES_MAX);
+	sw = make_switch(m, spec, (uint16_t)index);
+	if (!sw)
+		return vs_fail_set(fail, -ENOMEM, 0, "no memory for the address table");
 	m->sw[index] = sw;
+	err = model_fids_claim(sw, NULL, fail);
+	if (!err && spec->kind == VS_SWITCH_EXTERNAL)
+		err = model_uplink_make(sw, spec->uplink, spec->force, NULL, fail);
+	if (err) {
+		free_switch(sw);
+		return err;
+	}
 	model_tell(m, VS_NOTICE_SWITCH_ADDED, sw, NULL, NULL, NULL);
 	return 0;
 }
@@ -92,7 +174,7 @@ int vs_switch_del(struct vs_model *m, const char *name, enum vs_del_mode mode, s
 
 	if (!sw)
 		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no switch '%s'", name);
-	ports = count_ports(m, sw);
+	ports = count_ports(m, sw) - (model_uplink(sw) != NULL);
 	if (ports && mode != VS_DEL_FORCE)
 		return vs_fail_set(fail, -EBUSY, VS_ATTR_NAME,
 				   "switch '%s' has %u port%s; delete them first, or say "
@@ -101,77 +183,8 @@ int vs_switch_del(struct vs_model *m, const char *name, enum vs_del_mode mode, s
 	err = remove_ports(m, sw);
 	if (err)
 		return vs_fail_set(fail, err, 0, "no memory for a new configuration");
-	m->sw[sw->index] = NULL;
 	model_tell(m, VS_NOTICE_SWITCH_REMOVED, sw, NULL, NULL, NULL);
-	vs_fdb_free(sw->fdb);
-	free(sw);
-	return 0;
-}
-
-static int copy_entry(uint16_t fid, const struct rte_ether_addr *mac, const struct vs_fdb_entry *e,
-		      void *ctx)
-{
-	uint16_t old;
-
-	(void)vs_fdb_learn(ctx, fid, mac, e->port, e->kind, e->seen, &old);
-	return 0;
-}
-
-/* A table of another size, with the addresses of the old one. */
-static int resize_fdb(struct vs_model *m, struct vs_switch *sw, uint32_t size, struct vs_fail *fail)
-{
-	struct vs_fdb *old = sw->fdb;
-	struct vs_fdb *fdb;
-	int err;
-
-	if (size < vs_fdb_used(old))
-		return vs_fail_set(fail, -ERANGE, VS_ATTR_FDB_SIZE,
-				   "switch '%s' knows %u addresses now; flush them first, or give at "
-				   "least that many",
-				   sw->name, vs_fdb_used(old));
-	err = vs_fdb_new(m->env.rcu, size, &fdb);
-	if (err)
-		return vs_fail_set(fail, err, VS_ATTR_FDB_SIZE,
-				   "no memory for %u addresses (the daemon's --memory gives more)",
-				   size);
-	(void)vs_fdb_walk(old, copy_entry, fdb);
-	sw->fdb = fdb;
-	err = model_publish(m);
-	if (err) {
-		sw->fdb = old;
-		vs_fdb_free(fdb);
-		return vs_fail_set(fail, err, 0, "no memory for a new configuration");
-	}
-	vs_fdb_free(old);
-	sw->fdb_full_told = false;
-	return 0;
-}
-
-int vs_switch_set(struct vs_model *m, const char *name, const struct vs_switch_change *change,
-		  struct vs_fail *fail)
-{
-	struct vs_switch *sw = model_find_switch(m, name);
-	uint32_t ageing = change->fdb_ageing_s;
-	int err;
-
-	if (!sw)
-		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no switch '%s'", name);
-	if ((change->set & VS_SWITCH_SET_FDB_AGEING) && ageing != 0 &&
-	    (ageing < 10 || ageing > 1000000))
-		return vs_fail_set(fail, -ERANGE, VS_ATTR_FDB_AGEING,
-				   "fdb-ageing is 10..1000000 seconds, or 0 for never");
-	if ((change->set & VS_SWITCH_SET_FDB_SIZE) &&
-	    (change->fdb_size == 0 || change->fdb_size > VS_FDB_SIZE_MAX))
-		return vs_fail_set(fail, -ERANGE, VS_ATTR_FDB_SIZE, "fdb-size is 1..%d",
-				   VS_FDB_SIZE_MAX);
-	if (change->set & VS_SWITCH_SET_FDB_SIZE) {
-		err = resize_fdb(m, sw, change->fdb_size, fail);
-		if (err)
-			return err;
-	}
-	if (change->set & VS_SWITCH_SET_FDB_AGEING)
-		sw->fdb_ageing_s = ageing;
-	model_tell(m, VS_NOTICE_SWITCH_CHANGED, sw, NULL, NULL, NULL);
+	free_switch(sw);
 	return 0;
 }
 
@@ -183,6 +196,9 @@ static void fill_view(const struct vs_model *m, const struct vs_switch *sw,
 	*view = (struct vs_switch_view){
 		.name = sw->name,
 		.kind = sw->kind,
+		.uplink = sw->uplink,
+		.share = sw->share,
+		.unknown = model_unknown(sw),
 		.ports = count_ports(m, sw),
 		.fdb_used = vs_fdb_used(sw->fdb),
 		.fdb_size = vs_fdb_size(sw->fdb),

@@ -126,6 +126,15 @@ const char *vs_tlv_str(const struct nlattr *attr)
 	return attr ? mnl_attr_get_str(attr) : NULL;
 }
 
+bool vs_tlv_range(const struct nlattr *attr, unsigned int i, struct vs_range *ret_range)
+{
+	if (!attr || (i + 1) * sizeof(*ret_range) > mnl_attr_get_payload_len(attr))
+		return false;
+	memcpy(ret_range, (const char *)mnl_attr_get_payload(attr) + i * sizeof(*ret_range),
+	       sizeof(*ret_range));
+	return true;
+}
+
 static bool has_type(const struct nlattr *attr, enum vs_tlv_type type)
 {
 	size_t len = mnl_attr_get_payload_len(attr);
@@ -135,13 +144,18 @@ static bool has_type(const struct nlattr *attr, enum vs_tlv_type type)
 	case VS_TLV_NAME:
 	case VS_TLV_PATH:
 	case VS_TLV_TEXT:
+	case VS_TLV_LINE:
+	case VS_TLV_IFNAME:
 		return len > 0 && memchr(data, '\0', len) == data + len - 1;
 	case VS_TLV_U32:
 		return len == sizeof(uint32_t);
 	case VS_TLV_U64:
 		return len == sizeof(uint64_t);
 	case VS_TLV_MAC:
+	case VS_TLV_GMAC:
 		return len == 6;
+	case VS_TLV_RANGES:
+		return len % sizeof(struct vs_range) == 0;
 	case VS_TLV_FLAG:
 		return len == 0;
 	default:

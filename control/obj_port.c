@@ -1,28 +1,131 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "control/obj.h"
+/* Ports: what is asked for (NEW, SET, DEL). What is shown is in obj_port_show.c. */
+#include "control/obj_port.h"
 
 #include <errno.h>
+#include <string.h>
+
+/* Which kind a type and the place that was named make. */
+static int read_kind(const struct vs_call *call, struct vs_port_spec *spec, struct vs_fail *fail)
+{
+	uint32_t number = vs_tlv_u32(call->attr[VS_ATTR_KIND]);
+	bool socket = call->attr[VS_ATTR_SOCKET] != NULL;
+	bool ifname = call->attr[VS_ATTR_IFNAME] != NULL;
+
+	switch (number) {
+	case VS_KIND_GUEST:
+		if (socket == ifname)
+			return vs_fail_set(
+				fail, -EINVAL, VS_ATTR_SOCKET,
+				"a guest port has a socket (vhost-user), or a TAP interface");
+		spec->kind = socket ? VS_PORT_GUEST : VS_PORT_PACKET;
+		return 0;
+	case VS_KIND_HOST:
+		if (socket)
+			return vs_fail_set(fail, -EINVAL, VS_ATTR_SOCKET,
+					   "a host port has an interface, no socket");
+		spec->kind = VS_PORT_HOST;
+		return 0;
+	case VS_KIND_UPLINK:
+		return vs_fail_set(fail, -EINVAL, VS_ATTR_KIND,
+				   "an uplink comes with its switch (switch add NAME type external "
+				   "uplink U)");
+	default:
+		return vs_fail_set(fail, -EOPNOTSUPP, VS_ATTR_KIND,
+				   "type %u is no type of port; this daemon knows: guest, host",
+				   number);
+	}
+}
+
+/* What only some kinds take. */
+static int check_kind(const struct vs_call *call, const struct vs_port_spec *spec,
+		      struct vs_fail *fail)
+{
+	if (spec->kind != VS_PORT_HOST && (spec->addrs || spec->queues))
+		return vs_fail_set(fail, -EINVAL, spec->addrs ? VS_ATTR_ADDRS : VS_ATTR_QUEUES,
+				   "only a host port has %s", spec->addrs ? "addresses" : "queues");
+	if (spec->kind != VS_PORT_GUEST && call->attr[VS_ATTR_MODE])
+		return vs_fail_set(fail, -EINVAL, VS_ATTR_MODE,
+				   "only a port with a socket has a mode");
+	return 0;
+}
+
+static int read_mac(const struct vs_call *call, enum vs_mac_from *ret_from,
+		    struct rte_ether_addr *ret_mac, struct vs_fail *fail)
+{
+	if (call->attr[VS_ATTR_MAC] && call->attr[VS_ATTR_MAC_AUTO])
+		return vs_fail_set(fail, -EINVAL, VS_ATTR_MAC_AUTO,
+				   "an address is given or taken from the pool, not both");
+	*ret_from = call->attr[VS_ATTR_MAC_AUTO] ? VS_MAC_AUTO : VS_MAC_GIVEN;
+	vs_call_mac(call, VS_ATTR_MAC, ret_mac);
+	return 0;
+}
+
+/* Return: true if the request names VLANs. */
+static bool read_vlans(const struct vs_call *call, struct vs_vlans *vlans)
+{
+	static const enum vs_vlan_mode modes[] = {
+		[VS_VLAN_MODE_UNTAGGED] = VS_VLAN_UNTAGGED,
+		[VS_VLAN_MODE_ACCESS] = VS_VLAN_ACCESS,
+		[VS_VLAN_MODE_TRUNK] = VS_VLAN_TRUNK,
+	};
+	const struct nlattr *mode = call->attr[VS_ATTR_VLAN_MODE];
+	struct vs_range range;
+	unsigned int vid;
+	unsigned int i;
+
+	if (!mode)
+		return false;
+	*vlans = (struct vs_vlans){.mode = modes[vs_tlv_u32(mode)]};
+	if (call->attr[VS_ATTR_VLAN])
+		vlans->vid = (uint16_t)vs_tlv_u32(call->attr[VS_ATTR_VLAN]);
+	for (i = 0; vs_tlv_range(call->attr[VS_ATTR_VLANS], i, &range); i++) {
+		for (vid = range.first; vid <= range.last; vid++)
+			vlans->allowed[vid / 64] |= UINT64_C(1) << (vid % 64);
+	}
+	return true;
+}
+
+static int check_vlan_words(const struct vs_call *call, struct vs_fail *fail)
+{
+	if (!call->attr[VS_ATTR_VLAN_MODE] &&
+	    (call->attr[VS_ATTR_VLAN] || call->attr[VS_ATTR_VLANS]))
+		return vs_fail_set(fail, -EINVAL, VS_ATTR_VLAN,
+				   "a VLAN needs a mode: vlan access N, or vlan trunk LIST");
+	return 0;
+}
 
 static int add(struct vs_call *call, struct vs_fail *fail)
 {
-	uint32_t kind = vs_tlv_u32(call->attr[VS_ATTR_KIND]);
-	const struct nlattr *mode = call->attr[VS_ATTR_MODE];
+	const struct nlattr *const *attr = call->attr;
+	struct vs_vlans vlans;
 	struct vs_port_spec spec = {
 		.name = vs_call_str(call, VS_ATTR_NAME),
 		.sw = vs_call_str(call, VS_ATTR_SWITCH),
-		.kind = VS_PORT_GUEST,
 		.socket = vs_call_str(call, VS_ATTR_SOCKET),
 		.mode = VS_GUEST_CLIENT,
+		.ifname = vs_call_str(call, VS_ATTR_IFNAME),
+		.addrs = vs_call_str(call, VS_ATTR_ADDRS),
 		.vm = vs_call_str(call, VS_ATTR_VM),
 	};
+	int err;
 
-	if (kind != VS_KIND_GUEST)
-		return vs_fail_set(fail, -EOPNOTSUPP, VS_ATTR_KIND,
-				   "type %u is no type of port; this daemon knows: guest", kind);
-	if (mode && vs_tlv_u32(mode) == VS_MODE_SERVER)
+	if (attr[VS_ATTR_MODE] && vs_tlv_u32(attr[VS_ATTR_MODE]) == VS_MODE_SERVER)
 		spec.mode = VS_GUEST_SERVER;
-	vs_call_mac(call, VS_ATTR_MAC, &spec.mac);
-	return vs_port_add(call->model, &spec, fail);
+	if (attr[VS_ATTR_QUEUES])
+		spec.queues = vs_tlv_u32(attr[VS_ATTR_QUEUES]);
+	if (attr[VS_ATTR_MTU])
+		spec.mtu = vs_tlv_u32(attr[VS_ATTR_MTU]);
+	if (read_vlans(call, &vlans))
+		spec.vlans = &vlans;
+	err = read_kind(call, &spec, fail);
+	if (!err)
+		err = check_kind(call, &spec, fail);
+	if (!err)
+		err = check_vlan_words(call, fail);
+	if (!err)
+		err = read_mac(call, &spec.mac_from, &spec.mac, fail);
+	return err ? err : vs_port_add(call->model, &spec, fail);
 }
 
 static int del(struct vs_call *call, struct vs_fail *fail)
@@ -30,88 +133,84 @@ static int del(struct vs_call *call, struct vs_fail *fail)
 	return vs_port_del(call->model, vs_call_str(call, VS_ATTR_NAME), fail);
 }
 
-static int set(struct vs_call *call, struct vs_fail *fail)
+/* Numbers and words that the change takes as they are. */
+static void read_plain(const struct vs_call *call, struct vs_port_change *change)
 {
 	const struct nlattr *const *attr = call->attr;
-	struct vs_port_change change = {0};
 
-	if (attr[VS_ATTR_MAC]) {
-		change.set |= VS_PORT_SET_MAC;
-		vs_call_mac(call, VS_ATTR_MAC, &change.mac);
-	}
 	if (attr[VS_ATTR_MTU]) {
-		change.set |= VS_PORT_SET_MTU;
-		change.mtu = vs_tlv_u32(attr[VS_ATTR_MTU]);
+		change->set |= VS_PORT_SET_MTU;
+		change->mtu = vs_tlv_u32(attr[VS_ATTR_MTU]);
 	}
 	if (attr[VS_ATTR_LINK]) {
-		change.set |= VS_PORT_SET_LINK;
-		change.link = vs_tlv_u32(attr[VS_ATTR_LINK]) ? VS_LINK_UP : VS_LINK_DOWN;
+		change->set |= VS_PORT_SET_LINK;
+		change->link = vs_tlv_u32(attr[VS_ATTR_LINK]) ? VS_LINK_UP : VS_LINK_DOWN;
 	}
 	if (attr[VS_ATTR_STORM_PPS]) {
-		change.set |= VS_PORT_SET_STORM;
-		change.storm_pps = vs_tlv_u32(attr[VS_ATTR_STORM_PPS]);
+		change->set |= VS_PORT_SET_STORM;
+		change->storm_pps = vs_tlv_u32(attr[VS_ATTR_STORM_PPS]);
 	}
 	if (attr[VS_ATTR_MAX_MACS]) {
-		change.set |= VS_PORT_SET_MAX_MACS;
-		change.max_macs = vs_tlv_u32(attr[VS_ATTR_MAX_MACS]);
+		change->set |= VS_PORT_SET_MAX_MACS;
+		change->max_macs = vs_tlv_u32(attr[VS_ATTR_MAX_MACS]);
 	}
+	if (attr[VS_ATTR_PRIORITY]) {
+		change->set |= VS_PORT_SET_PRIORITY;
+		change->priority = vs_tlv_u32(attr[VS_ATTR_PRIORITY]) != 0;
+	}
+}
+
+static void read_words(const struct vs_call *call, struct vs_port_change *change)
+{
+	const struct nlattr *const *attr = call->attr;
+
 	if (attr[VS_ATTR_VM]) {
-		change.set |= VS_PORT_SET_VM;
-		change.vm = vs_call_str(call, VS_ATTR_VM);
+		change->set |= VS_PORT_SET_VM;
+		change->vm = vs_call_str(call, VS_ATTR_VM);
 	}
+	if (attr[VS_ATTR_NEW_NAME]) {
+		change->set |= VS_PORT_SET_NAME;
+		change->name = vs_call_str(call, VS_ATTR_NEW_NAME);
+	}
+	if (attr[VS_ATTR_SWITCH]) {
+		change->set |= VS_PORT_SET_SWITCH;
+		change->sw = vs_call_str(call, VS_ATTR_SWITCH);
+	}
+	if (attr[VS_ATTR_ADDRS]) {
+		change->set |= VS_PORT_SET_ADDRS;
+		change->addrs = vs_call_str(call, VS_ATTR_ADDRS);
+	}
+	if (attr[VS_ATTR_CLUSTER]) {
+		change->set |= VS_PORT_SET_CLUSTER;
+		vs_call_mac(call, VS_ATTR_CLUSTER, &change->cluster);
+	}
+}
+
+static int set(struct vs_call *call, struct vs_fail *fail)
+{
+	struct vs_port_change change = {0};
+	struct vs_vlans vlans;
+	int err;
+
+	read_plain(call, &change);
+	read_words(call, &change);
+	if (read_vlans(call, &vlans)) {
+		change.set |= VS_PORT_SET_VLANS;
+		change.vlans = &vlans;
+	}
+	if (call->attr[VS_ATTR_MAC] || call->attr[VS_ATTR_MAC_AUTO])
+		change.set |= VS_PORT_SET_MAC;
+	err = check_vlan_words(call, fail);
+	if (!err)
+		err = read_mac(call, &change.mac_from, &change.mac, fail);
+	if (err)
+		return err;
 	return vs_port_set(call->model, vs_call_str(call, VS_ATTR_NAME), &change, fail);
-}
-
-static void put_guest(struct vs_msg *msg, const struct vs_guest_info *guest)
-{
-	vs_msg_put_str(msg, VS_ATTR_STATE, vs_guest_state_name(guest->state));
-	if (guest->problem[0])
-		vs_msg_put_str(msg, VS_ATTR_PROBLEM, guest->problem);
-	if (guest->vmm_pid > 0)
-		vs_msg_put_u32(msg, VS_ATTR_PEER_PID, (uint32_t)guest->vmm_pid);
-	vs_msg_put_u64(msg, VS_ATTR_FEATURES, guest->features);
-	vs_msg_put_u64(msg, VS_ATTR_OFFERED, guest->offered);
-	vs_msg_put_u32(msg, VS_ATTR_PAIRS, guest->pairs);
-	vs_msg_put_u32(msg, VS_ATTR_RING_SIZE, guest->ring_size);
-	vs_msg_put_u32(msg, VS_ATTR_REGIONS, guest->regions);
-	vs_msg_put_u64(msg, VS_ATTR_MEMORY, guest->memory);
-	vs_msg_put_u64(msg, VS_ATTR_CONNECTS, guest->connects);
-	vs_msg_put_u64(msg, VS_ATTR_REFUSED, guest->refused);
-	vs_msg_put_u64(msg, VS_ATTR_FAULTS, guest->faults);
-	if (guest->last_fault)
-		vs_msg_put_str(msg, VS_ATTR_LAST_FAULT, guest->last_fault);
-	vs_msg_put_u64(msg, VS_ATTR_CALLS, guest->calls);
-}
-
-static int put(const struct vs_port_view *view, void *ctx)
-{
-	struct vs_msg *msg = vs_call_begin(ctx);
-
-	if (!msg)
-		return 0;
-	vs_msg_put_str(msg, VS_ATTR_NAME, view->name);
-	vs_msg_put_str(msg, VS_ATTR_SWITCH, view->sw);
-	vs_msg_put_u32(msg, VS_ATTR_KIND, VS_KIND_GUEST);
-	vs_msg_put_str(msg, VS_ATTR_SOCKET, view->socket);
-	vs_msg_put_u32(msg, VS_ATTR_MODE,
-		       view->mode == VS_GUEST_SERVER ? VS_MODE_SERVER : VS_MODE_CLIENT);
-	vs_msg_put_str(msg, VS_ATTR_VM, view->vm);
-	vs_msg_put_u32(msg, VS_ATTR_ID, view->id);
-	vs_msg_put_u32(msg, VS_ATTR_LINK, view->link_up);
-	vs_msg_put_u32(msg, VS_ATTR_UP, view->up);
-	if (!rte_is_zero_ether_addr(&view->mac))
-		vs_msg_put_bytes(msg, VS_ATTR_MAC, &view->mac, sizeof(view->mac));
-	vs_msg_put_u32(msg, VS_ATTR_MTU, view->mtu);
-	vs_msg_put_u32(msg, VS_ATTR_STORM_PPS, view->storm_pps);
-	vs_msg_put_u32(msg, VS_ATTR_MAX_MACS, view->max_macs);
-	vs_msg_put_u32(msg, VS_ATTR_MACS, view->macs);
-	put_guest(msg, &view->guest);
-	return vs_call_end(ctx);
 }
 
 static int get(struct vs_call *call, struct vs_fail *fail)
 {
-	return vs_port_each(call->model, vs_call_str(call, VS_ATTR_NAME), put, call, fail);
+	return vs_port_each(call->model, vs_call_str(call, VS_ATTR_NAME), port_put, call, fail);
 }
 
 const struct vs_handler vs_obj_port[] = {

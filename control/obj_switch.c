@@ -3,15 +3,69 @@
 
 #include <errno.h>
 
+static const struct {
+	uint32_t number;
+	enum vs_switch_kind kind;
+} kinds[] = {
+	{VS_KIND_PRIVATE, VS_SWITCH_PRIVATE},
+	{VS_KIND_INTERNAL, VS_SWITCH_INTERNAL},
+	{VS_KIND_EXTERNAL, VS_SWITCH_EXTERNAL},
+};
+
+enum {
+	N_KINDS = sizeof(kinds) / sizeof(kinds[0]),
+};
+
+static int get_kind(const struct vs_call *call, enum vs_switch_kind *ret_kind, struct vs_fail *fail)
+{
+	uint32_t number = vs_tlv_u32(call->attr[VS_ATTR_KIND]);
+	unsigned int i;
+
+	for (i = 0; i < N_KINDS; i++) {
+		if (kinds[i].number != number)
+			continue;
+		*ret_kind = kinds[i].kind;
+		return 0;
+	}
+	return vs_fail_set(fail, -EOPNOTSUPP, VS_ATTR_KIND,
+			   "type %u is no type of switch; this daemon knows: private, internal, "
+			   "external",
+			   number);
+}
+
+static uint32_t number_of(enum vs_switch_kind kind)
+{
+	unsigned int i;
+
+	for (i = 0; i < N_KINDS && kinds[i].kind != kind; i++)
+		;
+	return i < N_KINDS ? kinds[i].number : 0;
+}
+
+static enum vs_share get_share(const struct vs_call *call)
+{
+	return vs_tlv_u32(call->attr[VS_ATTR_SHARE]) ? VS_SHARE_ON : VS_SHARE_OFF;
+}
+
 static int add(struct vs_call *call, struct vs_fail *fail)
 {
-	uint32_t kind = vs_tlv_u32(call->attr[VS_ATTR_KIND]);
+	struct vs_switch_spec spec = {
+		.name = vs_call_str(call, VS_ATTR_NAME),
+		.uplink = vs_call_str(call, VS_ATTR_UPLINK),
+		.force = call->attr[VS_ATTR_FORCE] != NULL,
+	};
+	int err = get_kind(call, &spec.kind, fail);
 
-	if (kind != VS_KIND_PRIVATE)
-		return vs_fail_set(fail, -EOPNOTSUPP, VS_ATTR_KIND,
-				   "type %u is no type of switch; this daemon knows: private",
-				   kind);
-	return vs_switch_add(call->model, vs_call_str(call, VS_ATTR_NAME), VS_SWITCH_PRIVATE, fail);
+	if (err)
+		return err;
+	if (spec.kind == VS_SWITCH_EXTERNAL)
+		spec.share = VS_SHARE_ON;
+	else if (call->attr[VS_ATTR_SHARE])
+		return vs_fail_set(fail, -EINVAL, VS_ATTR_SHARE,
+				   "only an external switch shares its uplink");
+	if (call->attr[VS_ATTR_SHARE])
+		spec.share = get_share(call);
+	return vs_switch_add(call->model, &spec, fail);
 }
 
 static int del(struct vs_call *call, struct vs_fail *fail)
@@ -21,21 +75,74 @@ static int del(struct vs_call *call, struct vs_fail *fail)
 	return vs_switch_del(call->model, vs_call_str(call, VS_ATTR_NAME), mode, fail);
 }
 
+static enum vs_unknown get_unknown(const struct vs_call *call)
+{
+	switch (vs_tlv_u32(call->attr[VS_ATTR_UNKNOWN])) {
+	case VS_POLICY_UPLINK:
+		return VS_UNKNOWN_UPLINK;
+	case VS_POLICY_DROP:
+		return VS_UNKNOWN_DROP;
+	default:
+		return VS_UNKNOWN_FLOOD;
+	}
+}
+
+/* What concerns the type of the switch. */
+static int read_kind(const struct vs_call *call, struct vs_switch_change *change,
+		     struct vs_fail *fail)
+{
+	change->force = call->attr[VS_ATTR_FORCE] != NULL;
+	if (call->attr[VS_ATTR_UPLINK]) {
+		change->set |= VS_SWITCH_SET_UPLINK;
+		change->uplink = vs_call_str(call, VS_ATTR_UPLINK);
+	}
+	if (call->attr[VS_ATTR_SHARE]) {
+		change->set |= VS_SWITCH_SET_SHARE;
+		change->share = get_share(call);
+	}
+	if (!call->attr[VS_ATTR_KIND])
+		return 0;
+	change->set |= VS_SWITCH_SET_KIND;
+	return get_kind(call, &change->kind, fail);
+}
+
 static int set(struct vs_call *call, struct vs_fail *fail)
 {
-	const struct nlattr *ageing = call->attr[VS_ATTR_FDB_AGEING];
-	const struct nlattr *size = call->attr[VS_ATTR_FDB_SIZE];
+	const struct nlattr *const *attr = call->attr;
 	struct vs_switch_change change = {0};
+	int err = read_kind(call, &change, fail);
 
-	if (size) {
-		change.set |= VS_SWITCH_SET_FDB_SIZE;
-		change.fdb_size = vs_tlv_u32(size);
+	if (err)
+		return err;
+	if (attr[VS_ATTR_UNKNOWN]) {
+		change.set |= VS_SWITCH_SET_UNKNOWN;
+		change.unknown = get_unknown(call);
 	}
-	if (ageing) {
+	if (attr[VS_ATTR_NEW_NAME]) {
+		change.set |= VS_SWITCH_SET_NAME;
+		change.name = vs_call_str(call, VS_ATTR_NEW_NAME);
+	}
+	if (attr[VS_ATTR_FDB_SIZE]) {
+		change.set |= VS_SWITCH_SET_FDB_SIZE;
+		change.fdb_size = vs_tlv_u32(attr[VS_ATTR_FDB_SIZE]);
+	}
+	if (attr[VS_ATTR_FDB_AGEING]) {
 		change.set |= VS_SWITCH_SET_FDB_AGEING;
-		change.fdb_ageing_s = vs_tlv_u32(ageing);
+		change.fdb_ageing_s = vs_tlv_u32(attr[VS_ATTR_FDB_AGEING]);
 	}
 	return vs_switch_set(call->model, vs_call_str(call, VS_ATTR_NAME), &change, fail);
+}
+
+static uint32_t policy_of(enum vs_unknown unknown)
+{
+	switch (unknown) {
+	case VS_UNKNOWN_UPLINK:
+		return VS_POLICY_UPLINK;
+	case VS_UNKNOWN_DROP:
+		return VS_POLICY_DROP;
+	default:
+		return VS_POLICY_FLOOD;
+	}
 }
 
 static int put(const struct vs_switch_view *view, void *ctx)
@@ -45,7 +152,12 @@ static int put(const struct vs_switch_view *view, void *ctx)
 	if (!msg)
 		return 0;
 	vs_msg_put_str(msg, VS_ATTR_NAME, view->name);
-	vs_msg_put_u32(msg, VS_ATTR_KIND, VS_KIND_PRIVATE);
+	vs_msg_put_u32(msg, VS_ATTR_KIND, number_of(view->kind));
+	if (view->kind == VS_SWITCH_EXTERNAL) {
+		vs_msg_put_str(msg, VS_ATTR_UPLINK, view->uplink);
+		vs_msg_put_u32(msg, VS_ATTR_SHARE, view->share == VS_SHARE_ON);
+	}
+	vs_msg_put_u32(msg, VS_ATTR_UNKNOWN, policy_of(view->unknown));
 	vs_msg_put_u32(msg, VS_ATTR_PORTS, view->ports);
 	vs_msg_put_u32(msg, VS_ATTR_PORTS_UP, view->ports_up);
 	vs_msg_put_u32(msg, VS_ATTR_FDB_USED, view->fdb_used);

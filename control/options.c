@@ -33,10 +33,15 @@ static void help(void)
 	       "  --nap USEC         an idle worker sleeps this long at a time, ten times as long after\n"
 	       "                     a second without traffic, 0..%d (default %d); 0: it never sleeps:\n"
 	       "                     lowest latency, a whole processor\n"
+	       "  --mac-pool MAC     addresses for 'mac auto': the 4096 from this one on, which ends in\n"
+	       "                     000 (default 00:15:5d:XX:X0:00, by this machine's id)\n"
+	       "  --pci ADDRESS      let an uplink take this PCI device (DDDD:BB:DD.F, bound to vfio-pci);\n"
+	       "                     may be given %d times; without it no PCI device is looked at\n"
+	       "  --release-uplinks  put back what a killed daemon left changed on network cards, and end\n"
 	       "  --version          print the version\n"
 	       "  --help             print this\n",
 	       VS_SOCKET_DEFAULT, MEMORY_MIN_MIB, MEMORY_MAX_MIB, MEMORY_DEFAULT_MIB, NAP_MAX_US,
-	       NAP_DEFAULT_US);
+	       NAP_DEFAULT_US, VS_OPTIONS_PCI_MAX);
 }
 
 static enum vs_options_verdict wrong_number(const char *option, const char *text, long min,
@@ -59,6 +64,20 @@ static bool parse_number(const char *text, long min, long max, long *ret_number)
 		return false;
 	*ret_number = n;
 	return true;
+}
+
+static enum vs_options_verdict take_pool(const char *arg, struct vs_options *o)
+{
+	const uint8_t *b = o->pool.addr_bytes;
+
+	if (rte_ether_unformat_addr(arg, &o->pool) == 0 &&
+	    rte_is_valid_assigned_ether_addr(&o->pool) && (b[4] & 0x0f) == 0 && b[5] == 0)
+		return VS_OPTIONS_RUN;
+	fprintf(stderr,
+		"vmswitchd: --mac-pool: '%s' is no unicast address that ends in 000, such as "
+		"00:15:5d:01:20:00\n",
+		arg);
+	return VS_OPTIONS_WRONG;
 }
 
 static enum vs_options_verdict take_option(int option, const char *arg, struct vs_options *o)
@@ -91,6 +110,19 @@ static enum vs_options_verdict take_option(int option, const char *arg, struct v
 			return wrong_number("nap", arg, 0, NAP_MAX_US);
 		o->nap_us = (unsigned int)n;
 		return VS_OPTIONS_RUN;
+	case 'p':
+		if (o->n_pci == VS_OPTIONS_PCI_MAX) {
+			fprintf(stderr, "vmswitchd: --pci: at most %d devices\n",
+				VS_OPTIONS_PCI_MAX);
+			return VS_OPTIONS_WRONG;
+		}
+		o->pci[o->n_pci++] = arg;
+		return VS_OPTIONS_RUN;
+	case 'a':
+		return take_pool(arg, o);
+	case 'r':
+		o->release_uplinks = true;
+		return VS_OPTIONS_RUN;
 	case 'v':
 		printf("vmswitchd %s\n", VS_VERSION);
 		return VS_OPTIONS_DONE;
@@ -112,6 +144,9 @@ enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_option
 		{"memory", required_argument, NULL, 'm'},
 		{"cpu", required_argument, NULL, 'c'},
 		{"nap", required_argument, NULL, 'n'},
+		{"mac-pool", required_argument, NULL, 'a'},
+		{"pci", required_argument, NULL, 'p'},
+		{"release-uplinks", no_argument, NULL, 'r'},
 		{"version", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},

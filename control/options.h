@@ -5,13 +5,25 @@
 
 #include "dataplane/core/log.h"
 
+#include <rte_ether.h>
+
+#include <stdbool.h>
+
+enum {
+	VS_OPTIONS_PCI_MAX = 16,
+};
+
 /** struct vs_options - what the command line says, or the defaults */
 struct vs_options {
 	const char *socket;
 	enum vs_log_level log_level;
-	unsigned int memory_mib; /* for tables; the guests' memory is their own */
-	unsigned int nap_us;     /* sleep of an idle worker at a time; 0: never */
-	int cpu;                 /* processor of the worker; -1: any that the process may use */
+	unsigned int memory_mib;             /* for tables; the guests' memory is their own */
+	unsigned int nap_us;                 /* sleep of an idle worker at a time; 0: never */
+	const char *pci[VS_OPTIONS_PCI_MAX]; /* devices that an uplink may take */
+	unsigned int n_pci;
+	bool release_uplinks;       /* give back what a killed daemon left, and end */
+	int cpu;                    /* processor of the worker; -1: any that the process may use */
+	struct rte_ether_addr pool; /* first address of the MAC pool; all zero: by the machine's id */
 };
 
 /** What to do after the command line was read. */

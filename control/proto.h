@@ -52,9 +52,14 @@
  *	name	NUL-terminated, 1..31 of [A-Za-z0-9_.-], the first one no '-'
  *	path	NUL-terminated, 1..107 bytes, none of them a control character
  *	text	NUL-terminated, in answers only
+ *	line	NUL-terminated, 0..255 bytes, none of them a control character
+ *	ifname	NUL-terminated, name of a network interface: 1..15 bytes, none of them '/', ':', blank
+ *		or a control character; not "." or ".."
  *	u32	4 bytes; in requests with the range given below
  *	u64	8 bytes, in answers only
- *	mac	6 bytes
+ *	mac	6 bytes; in requests a unicast address or all zero
+ *	gmac	6 bytes; any address
+ *	ranges	pairs of u16, first and last of each range, 1..512 of them
  *	flag	no payload; there or not
  *	bytes	any bytes, in answers only
  *	nest	attributes (NLA_F_NESTED set), in answers only
@@ -79,6 +84,19 @@
  *	FDB_AGEING	u32	seconds; 0: never, or 10..1000000
  *	FORCE		flag
  *	PORT		name
+ *	VLAN		u32	0..4094
+ *	UPLINK		line	"xdp:IFNAME" or "dpdk:DEVARGS"
+ *	SHARE		u32	0 off, 1 on
+ *	UNKNOWN		u32	enum vs_unknown_policy
+ *	NEW_NAME	name
+ *	IFNAME		ifname
+ *	ADDRS		line	"192.0.2.1/24,2001:db8::1/64"; empty: none
+ *	QUEUES		u32	1..8
+ *	MAC_AUTO	flag	instead of MAC: an address of the pool
+ *	VLAN_MODE	u32	enum vs_vlan
+ *	VLANS		ranges	each VLAN 1..4094
+ *	PRIORITY	u32	0 off, 1 on
+ *	CLUSTER		gmac	all zero: none
  *
  * Commands
  * --------
@@ -86,22 +104,37 @@
  *
  *	command		takes				answer
  *	HELLO		-				VERSION_MIN VERSION_MAX DAEMON PID
- *	SWITCH_NEW	NAME! KIND!			-
+ *	SWITCH_NEW	NAME! KIND! UPLINK SHARE FORCE	-
  *	SWITCH_DEL	NAME! FORCE			-
- *	SWITCH_SET	NAME! FDB_SIZE FDB_AGEING	-
- *	SWITCH_GET	NAME				dump: NAME KIND PORTS PORTS_UP FDB_USED
- *							FDB_SIZE FDB_AGEING FDB_FULL
- *	PORT_NEW	NAME! SWITCH! KIND! SOCKET!	-
- *			MODE MAC VM
+ *	SWITCH_SET	NAME! KIND UPLINK SHARE		-
+ *			UNKNOWN NEW_NAME FDB_SIZE
+ *			FDB_AGEING FORCE
+ *	SWITCH_GET	NAME				dump: NAME KIND UPLINK? SHARE? UNKNOWN PORTS
+ *							PORTS_UP FDB_USED FDB_SIZE FDB_AGEING
+ *							FDB_FULL
+ *	PORT_NEW	NAME! SWITCH! KIND! SOCKET MODE	-
+ *			IFNAME ADDRS QUEUES MAC
+ *			MAC_AUTO MTU VM VLAN_MODE VLAN
+ *			VLANS
  *	PORT_DEL	NAME!				-
- *	PORT_SET	NAME! MAC VM MTU LINK		-
- *			STORM_PPS MAX_MACS
- *	PORT_GET	NAME				dump: NAME SWITCH KIND SOCKET MODE VM ID
- *							LINK UP STATE PROBLEM? MAC? MTU STORM_PPS
- *							MAX_MACS MACS PEER_PID? FEATURES OFFERED
- *							PAIRS RING_SIZE REGIONS MEMORY CONNECTS
- *							REFUSED FAULTS LAST_FAULT? CALLS
- *	FDB_GET		SWITCH				dump: SWITCH PORT MAC VLAN AGE ORIGIN
+ *	PORT_SET	NAME! MAC MAC_AUTO VM MTU LINK	-
+ *			STORM_PPS MAX_MACS NEW_NAME
+ *			SWITCH ADDRS VLAN_MODE VLAN
+ *			VLANS PRIORITY CLUSTER
+ *	PORT_GET	NAME				dump: NAME SWITCH KIND VM ID LINK UP STATE
+ *							PROBLEM? MAC? MTU STORM_PPS MAX_MACS MACS
+ *							VLAN_MODE VLAN? VLANS? PRIORITY CLUSTER?
+ *							PAIRS, and
+ *							- of a guest: SOCKET MODE PEER_PID? FEATURES
+ *							  OFFERED RING_SIZE REGIONS MEMORY CONNECTS
+ *							  REFUSED FAULTS LAST_FAULT? CALLS
+ *							- of a guest on a TAP: IFNAME
+ *							- of a host port: IFNAME ADDRS
+ *							- of an uplink: UPLINK DRIVER DEVICE_MAC?
+ *							  SPEED? DETAIL?
+ *	FDB_NEW		SWITCH! PORT! MAC! VLAN		-
+ *	FDB_DEL		SWITCH! MAC! VLAN		-
+ *	FDB_GET		SWITCH				dump: SWITCH PORT? MAC VLAN AGE ORIGIN
  *	FDB_FLUSH	SWITCH!				-
  *	STATS_GET	PORT				dump: PORT SWITCH VM RECEIVED
  *							RECEIVED_BYTES FORWARDED FLOODED CONSUMED
@@ -155,6 +188,10 @@ enum {
 	VS_PROTO_NAME_SIZE = 32,
 	/** Socket paths with their final NUL, as in struct sockaddr_un. */
 	VS_PROTO_PATH_SIZE = 108,
+	/** Names of interfaces with their final NUL, as in linux/if.h. */
+	VS_PROTO_IFNAME_SIZE = 16,
+	/** Uplinks and lists of addresses with their final NUL. */
+	VS_PROTO_UPLINK_SIZE = 256,
 };
 
 /** struct vs_msghdr - follows struct nlmsghdr in every message of type VS_MSG_TYPE */
@@ -180,6 +217,8 @@ enum vs_cmd {
 
 	VS_CMD_FDB_GET = 0x30,
 	VS_CMD_FDB_FLUSH = 0x31,
+	VS_CMD_FDB_NEW = 0x32,
+	VS_CMD_FDB_DEL = 0x33,
 
 	VS_CMD_STATS_GET = 0x40,
 	VS_CMD_AUDIT_GET = 0x41,
@@ -244,7 +283,7 @@ enum vs_attr {
 	VS_ATTR_CALLS = 40,      /* u64: interrupts sent */
 
 	/* addresses */
-	VS_ATTR_VLAN = 41, /* u32; 0: untagged */
+	VS_ATTR_VLAN = 41, /* u32; 0: untagged; of a port: its access or native VLAN */
 	VS_ATTR_AGE = 42,  /* u32: seconds */
 
 	/* counters; frames and bytes without FCS */
@@ -280,7 +319,8 @@ enum vs_attr {
 	VS_ATTR_EVENT = 66, /* text: what happened, e.g. port-up */
 	VS_ATTR_LOST = 67,  /* u64: notices lost before this one */
 
-	VS_ATTR_ORIGIN = 68, /* text: of an address: learnt, or given (the port's own, static) */
+	VS_ATTR_ORIGIN =
+		68, /* text: of an address: learnt, given (the port's own), static, cluster */
 
 	/* workers; cycles are ticks of the time stamp counter */
 	VS_ATTR_CPU = 69,          /* u32: processor it is bound to */
@@ -291,14 +331,50 @@ enum vs_attr {
 	VS_ATTR_NAPS = 74,         /* u64: times it slept */
 	VS_ATTR_TSC_HZ = 75,       /* u64: ticks per second */
 
+	/* switch types, host ports, uplinks, VLANs */
+	VS_ATTR_UPLINK = 76,
+	VS_ATTR_SHARE = 77,
+	VS_ATTR_UNKNOWN = 78,
+	VS_ATTR_NEW_NAME = 79,
+	VS_ATTR_IFNAME = 80,
+	VS_ATTR_ADDRS = 81,
+	VS_ATTR_QUEUES = 82,
+	VS_ATTR_MAC_AUTO = 83,
+	VS_ATTR_VLAN_MODE = 84,
+	VS_ATTR_VLANS = 85,
+	VS_ATTR_PRIORITY = 86,
+	VS_ATTR_CLUSTER = 87,
+	VS_ATTR_DRIVER = 88,     /* text: what drives the uplink, and how */
+	VS_ATTR_DEVICE_MAC = 89, /* gmac: of the network card */
+	VS_ATTR_SPEED = 90,      /* u32: Mbit/s */
+	VS_ATTR_DETAIL = 91,     /* text: counters of the device, "name value, ..." */
+
 	VS_ATTR_COUNT_, /* one more than the highest number */
 	VS_ATTR_MAX = VS_ATTR_COUNT_ - 1,
 };
 
 /** Kinds of switches and ports (VS_ATTR_KIND). */
 enum vs_kind {
-	VS_KIND_PRIVATE = 1, /* switch: guests only */
-	VS_KIND_GUEST = 17,  /* port: a virtual machine, over vhost-user */
+	VS_KIND_PRIVATE = 1,  /* switch: guests only */
+	VS_KIND_INTERNAL = 2, /* switch: guests and the host */
+	VS_KIND_EXTERNAL = 3, /* switch: guests, one uplink, and the host if it shares that */
+	VS_KIND_GUEST = 17,   /* port: a virtual machine, over vhost-user or on a TAP interface */
+	VS_KIND_HOST = 18,    /* port: an interface of the host */
+	VS_KIND_UPLINK = 19,  /* port: a network card; comes with an external switch */
+};
+
+/** Who gets frames to unknown unicast addresses (VS_ATTR_UNKNOWN). */
+enum vs_unknown_policy {
+	VS_POLICY_FLOOD = 1,  /* every port */
+	VS_POLICY_UPLINK = 2, /* the uplink, and ports that may send from any address */
+	VS_POLICY_DROP = 3,
+};
+
+/** How a port takes part in VLANs (VS_ATTR_VLAN_MODE). */
+enum vs_vlan {
+	VS_VLAN_MODE_UNTAGGED = 1,
+	VS_VLAN_MODE_ACCESS = 2, /* untagged frames of VLAN */
+	VS_VLAN_MODE_TRUNK = 3,  /* tagged frames of VLANS, untagged ones of VLAN */
 };
 
 /** Who makes the socket of a guest port (VS_ATTR_MODE). */

@@ -123,6 +123,62 @@ static int check_path(const char *what, const char *data, size_t len, size_t off
 	return 0;
 }
 
+static int check_line(const char *what, const char *data, size_t len, size_t offset,
+		      struct vs_refusal *refusal)
+{
+	size_t i;
+
+	if (!is_string(data, len))
+		return refuse(refusal, -EINVAL, offset,
+			      "attribute '%s' does not end with its only NUL byte", what);
+	if (len > VS_PROTO_UPLINK_SIZE)
+		return refuse(refusal, -EINVAL, offset, "%s has more than %d bytes", what,
+			      VS_PROTO_UPLINK_SIZE - 1);
+	for (i = 0; i < len - 1; i++) {
+		if ((unsigned char)data[i] < 0x20 || data[i] == 0x7f)
+			return refuse(refusal, -EINVAL, offset,
+				      "%s: byte %zu is a control character", what, i);
+	}
+	return 0;
+}
+
+/* What the kernel takes for a name of an interface (dev_valid_name()), and nothing unprintable. */
+static int check_ifname(const char *what, const char *data, size_t len, size_t offset,
+			struct vs_refusal *refusal)
+{
+	int ret = check_line(what, data, len, offset, refusal);
+
+	if (ret)
+		return ret;
+	if (len < 2 || len > VS_PROTO_IFNAME_SIZE || strpbrk(data, "/: %") ||
+	    strcmp(data, ".") == 0 || strcmp(data, "..") == 0)
+		return refuse(refusal, -EINVAL, offset,
+			      "%s '%.40s' is no name of an interface: 1 to %d characters, none of "
+			      "them / : %% or a blank",
+			      what, data, VS_PROTO_IFNAME_SIZE - 1);
+	return 0;
+}
+
+static int check_ranges(const struct vs_attr_spec *spec, const struct nlattr *attr, size_t offset,
+			struct vs_refusal *refusal)
+{
+	size_t len = mnl_attr_get_payload_len(attr);
+	struct vs_range range;
+	unsigned int i;
+
+	if (len == 0 || len % sizeof(range) || len / sizeof(range) > VS_RANGES_MAX)
+		return refuse(refusal, -EINVAL, offset,
+			      "attribute '%s' has %zu bytes: 1 to %d ranges of 4 bytes are right",
+			      spec->name, len, VS_RANGES_MAX);
+	for (i = 0; vs_tlv_range(attr, i, &range); i++) {
+		if (range.first < spec->min || range.last > spec->max || range.first > range.last)
+			return refuse(refusal, -ERANGE, offset,
+				      "%s: %u-%u is no range within %u to %u", spec->name,
+				      range.first, range.last, spec->min, spec->max);
+	}
+	return 0;
+}
+
 static int check_u32(const struct vs_attr_spec *spec, uint32_t value, size_t offset,
 		     struct vs_refusal *refusal)
 {
@@ -152,6 +208,7 @@ static int type_len(enum vs_tlv_type type)
 	case VS_TLV_U64:
 		return 8;
 	case VS_TLV_MAC:
+	case VS_TLV_GMAC:
 		return 6;
 	case VS_TLV_FLAG:
 		return 0;
@@ -175,6 +232,12 @@ static int check_value(const struct nlattr *attr, const struct vs_attr_spec *spe
 		return check_name(spec->name, data, len, offset, refusal);
 	case VS_TLV_PATH:
 		return check_path(spec->name, data, len, offset, refusal);
+	case VS_TLV_LINE:
+		return check_line(spec->name, data, len, offset, refusal);
+	case VS_TLV_IFNAME:
+		return check_ifname(spec->name, data, len, offset, refusal);
+	case VS_TLV_RANGES:
+		return check_ranges(spec, attr, offset, refusal);
 	case VS_TLV_U32:
 		return check_u32(spec, mnl_attr_get_u32(attr), offset, refusal);
 	case VS_TLV_MAC:

@@ -17,9 +17,11 @@ enum {
 	/** The longest single message of an answer, and of what the client library builds. */
 	VS_MESSAGE_MAX = 8192,
 	/** Attributes one command takes at most. */
-	VS_POLICY_ATTRS_MAX = 8,
+	VS_POLICY_ATTRS_MAX = 20,
+	/** Ranges in one attribute. */
+	VS_RANGES_MAX = 512,
 	/** Text of a refusal, with its NUL. */
-	VS_REFUSAL_TEXT_SIZE = 256,
+	VS_REFUSAL_TEXT_SIZE = 352,
 };
 
 /** Types of attributes, as named in control/proto.h. */
@@ -27,20 +29,30 @@ enum vs_tlv_type {
 	VS_TLV_NONE, /* no such attribute */
 	VS_TLV_NAME,
 	VS_TLV_PATH,
+	VS_TLV_LINE,
+	VS_TLV_IFNAME,
 	VS_TLV_TEXT,
 	VS_TLV_U32,
 	VS_TLV_U64,
 	VS_TLV_MAC,
+	VS_TLV_GMAC,
+	VS_TLV_RANGES,
 	VS_TLV_FLAG,
 	VS_TLV_BYTES,
 	VS_TLV_NEST,
+};
+
+/** struct vs_range - one range of an attribute of type ranges, both ends included */
+struct vs_range {
+	uint16_t first;
+	uint16_t last;
 };
 
 /**
  * struct vs_attr_spec - one attribute
  * @name:	as error messages call it: the word of the command line
  * @type:	its type everywhere
- * @min, @max:	range of a u32 in a request, both included
+ * @min, @max:	range of a u32, or of each number of ranges, in a request, both included
  * @or_zero:	0 is allowed too
  */
 struct vs_attr_spec {
@@ -159,6 +171,12 @@ uint64_t vs_tlv_u64(const struct nlattr *attr);
 /** vs_tlv_str() - value of a checked name, path or text; NULL if @attr is NULL. */
 const char *vs_tlv_str(const struct nlattr *attr);
 
+/**
+ * vs_tlv_range() - range number @i of a checked attribute of type ranges
+ * Return: true and the range in *@ret_range, or false when there are no more, or @attr is NULL.
+ */
+bool vs_tlv_range(const struct nlattr *attr, unsigned int i, struct vs_range *ret_range);
+
 /* ---- building ---- */
 
 /**
@@ -185,7 +203,7 @@ void vs_msg_put_u64(struct vs_msg *msg, enum vs_attr attr, uint64_t value);
 void vs_msg_put_str(struct vs_msg *msg, enum vs_attr attr, const char *value);
 /** vs_msg_put_flag() - a flag, which has no value. */
 void vs_msg_put_flag(struct vs_msg *msg, enum vs_attr attr);
-/** vs_msg_put_bytes() - a mac (6 bytes) or bytes. */
+/** vs_msg_put_bytes() - a mac or gmac (6 bytes), ranges or bytes. */
 void vs_msg_put_bytes(struct vs_msg *msg, enum vs_attr attr, const void *value, size_t len);
 
 /** vs_msg_nest_begin() - what is put next lies inside of @attr. Return: it, or NULL: no room. */

@@ -126,12 +126,12 @@ def _others():
 
 def _absent():
     for name, text, needs in (
-            ("uplink-64", "guest, uplink, guest", "uplink ports"),
-            ("host-64", "host and guest", "host ports"),
-            ("host-bridge", "host to host, beside the Linux bridge", "host ports"),
+            ("uplink-64", "guest, uplink, guest", "a generator on interfaces"),
+            ("host-64", "host and guest", "a generator on interfaces"),
+            ("host-bridge", "host to host, beside the Linux bridge", "a generator on interfaces"),
             ("nvgre-1400", "guests through a tunnel", "NVGRE"),
             ("vmq-64", "queues per VM, on and off", "VMQ"),
-            ("static-64", "static table entries", "static table entries")):
+            ("static-64", "static table entries", "static entries in the set-up of peers")):
         yield Workload(name, text, needs=needs)
 
 

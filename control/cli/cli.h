@@ -25,10 +25,10 @@ enum cli_type {
 	CLI_PATH,    /* sent as an absolute one: the daemon's current directory is another */
 	CLI_NUMBER,  /* u32 */
 	CLI_SECONDS, /* with up to three decimals; never sent */
-	CLI_MAC,
-	CLI_MAC_OR_ANY, /* "any": all zero */
-	CLI_CHOICE,     /* one of @choices, its value sent as u32 */
-	CLI_FLAG,       /* no value */
+	CLI_MAC,     /* or one of @choices: its value 0 is all zero, another one a flag to send */
+	CLI_VLAN,    /* untagged, access N, trunk LIST [native N] */
+	CLI_CHOICE,  /* one of @choices, its value sent as u32 */
+	CLI_FLAG,    /* no value */
 };
 
 enum cli_need {
@@ -130,10 +130,11 @@ extern const struct cli_object cli_objects[];
 /** An argument table with nothing in it. */
 extern const struct cli_arg cli_no_args[];
 
-/** Types of switches and ports, by the numbers of the protocol. */
+/** Words for numbers of the protocol. */
 extern const struct cli_choice cli_switch_kinds[];
 extern const struct cli_choice cli_port_kinds[];
 extern const struct cli_choice cli_modes[];
+extern const struct cli_choice cli_off_on[];
 
 /** cli_choice_word() - word for @value, or "unknown". */
 const char *cli_choice_word(const struct cli_choice *choices, uint32_t value);

@@ -13,6 +13,21 @@ static const struct cli_arg flush_args[] = {
 	{0},
 };
 
+static const struct cli_arg add_args[] = {
+	{NULL, "MAC", CLI_MAC, CLI_MUST, VS_ATTR_MAC, .help = "the address"},
+	{"switch", "SW", CLI_WORD, CLI_MUST, VS_ATTR_SWITCH, .help = "that is to know it"},
+	{"port", "PORT", CLI_WORD, CLI_MUST, VS_ATTR_PORT, .help = "that it is behind"},
+	{"vlan", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_VLAN, .help = "in that VLAN (default: none)"},
+	{0},
+};
+
+static const struct cli_arg del_args[] = {
+	{NULL, "MAC", CLI_MAC, CLI_MUST, VS_ATTR_MAC, .help = "the address"},
+	{"switch", "SW", CLI_WORD, CLI_MUST, VS_ATTR_SWITCH, .help = "that is to forget it"},
+	{"vlan", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_VLAN, .help = "in that VLAN (default: none)"},
+	{0},
+};
+
 static int show_record(const struct nlattr *const *tb, void *ctx)
 {
 	struct out *o = &((struct cli *)ctx)->out;
@@ -41,6 +56,9 @@ static int show(struct cli *cli)
 
 const struct cli_verb cli_fdb_verbs[] = {
 	{"show", VS_CMD_FDB_GET, show_args, show, "list addresses and where they are"},
+	{"add", VS_CMD_FDB_NEW, add_args, cli_do,
+	 "enter a static address: never moves, never ages"},
+	{"del", VS_CMD_FDB_DEL, del_args, cli_do, "remove a static address"},
 	{"flush", VS_CMD_FDB_FLUSH, flush_args, cli_do, "forget learnt addresses"},
 	{0},
 };

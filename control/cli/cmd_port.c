@@ -2,11 +2,28 @@
 #include "control/cli/cmd_port.h"
 
 #include "control/cli/virtio.h"
+#include "control/cli/vlan.h"
 
 enum {
 	LOCAL_QEMU = 1 << 0,
 	LOCAL_LIBVIRT = 1 << 1,
 	GROUP_VMM = 1,
+	GROUP_PLACE,
+};
+
+#define VLAN_VALUE "untagged|access N|trunk LIST [native N]"
+#define VLAN_HELP "VLANs it is on; LIST is such as 10,20-29"
+
+/* Words that may stand for an address; see CLI_MAC. */
+static const struct cli_choice new_macs[] = {{"auto", VS_ATTR_MAC_AUTO}, {NULL, 0}};
+static const struct cli_choice macs[] = {{"any", 0}, {"auto", VS_ATTR_MAC_AUTO}, {NULL, 0}};
+static const struct cli_choice cluster_macs[] = {{"none", 0}, {NULL, 0}};
+
+/* An uplink comes with its switch. */
+static const struct cli_choice new_kinds[] = {
+	{"guest", VS_KIND_GUEST},
+	{"host", VS_KIND_HOST},
+	{NULL, 0},
 };
 
 static const struct cli_choice links[] = {{"down", 0}, {"up", 1}, {NULL, 0}};
@@ -14,14 +31,25 @@ static const struct cli_choice links[] = {{"down", 0}, {"up", 1}, {NULL, 0}};
 static const struct cli_arg add_args[] = {
 	{NULL, "NAME", CLI_WORD, CLI_MUST, VS_ATTR_NAME, .help = "of the new port"},
 	{"switch", "SW", CLI_WORD, CLI_MUST, VS_ATTR_SWITCH, .help = "that it belongs to"},
-	{"type", "guest", CLI_CHOICE, CLI_MUST, VS_ATTR_KIND, cli_port_kinds,
-	 .help = "a virtual machine, over vhost-user"},
-	{"socket", "PATH", CLI_PATH, CLI_MUST, VS_ATTR_SOCKET,
-	 .help = "the vhost-user socket, another one for each port"},
+	{"type", "guest|host", CLI_CHOICE, CLI_MUST, VS_ATTR_KIND, new_kinds,
+	 .help = "a virtual machine, or an interface in the host"},
+	{"socket", "PATH", CLI_PATH, CLI_MAY, VS_ATTR_SOCKET, .group = GROUP_PLACE,
+	 .help = "guest: the vhost-user socket, another one for each port"},
+	{"tap", "IFNAME", CLI_WORD, CLI_MAY, VS_ATTR_IFNAME, .group = GROUP_PLACE,
+	 .help = "guest: the TAP interface of an emulated network card, instead of a socket"},
+	{"ifname", "IFNAME", CLI_WORD, CLI_MAY, VS_ATTR_IFNAME, .group = GROUP_PLACE,
+	 .help = "host: name of the interface (default: the name of the port)"},
+	{"addr", "PREFIX[,PREFIX...]", CLI_WORD, CLI_MAY, VS_ATTR_ADDRS,
+	 .help = "host: addresses of the interface, such as 192.0.2.1/24"},
+	{"queues", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_QUEUES,
+	 .help = "host: queue pairs of the interface (1 to 8, default 1)"},
 	{"mode", "client|server", CLI_CHOICE, CLI_MAY, VS_ATTR_MODE, cli_modes,
 	 .help = "who makes the socket: QEMU (client, the default) or vmswitchd (server)"},
-	{"mac", "MAC", CLI_MAC, CLI_MAY, VS_ATTR_MAC,
-	 .help = "the only source address it may send from (default: any)"},
+	{"mac", "MAC|auto", CLI_MAC, CLI_MAY, VS_ATTR_MAC, new_macs,
+	 .help = "the only source address it may send from (guest: default any; host: auto)"},
+	{"mtu", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_MTU,
+	 .help = "bytes of a frame without its Ethernet header (68 to 65535; host: to 65521)"},
+	{"vlan", VLAN_VALUE, CLI_VLAN, CLI_MAY, .help = VLAN_HELP},
 	{"vm", "VMNAME", CLI_WORD, CLI_MAY, VS_ATTR_VM,
 	 .help = "virtual machine that it belongs to (default: the name of the port)"},
 	{0},
@@ -29,10 +57,10 @@ static const struct cli_arg add_args[] = {
 
 static const struct cli_arg set_args[] = {
 	{NULL, "NAME", CLI_WORD, CLI_MUST, VS_ATTR_NAME, .help = "of the port"},
-	{"mac", "MAC|any", CLI_MAC_OR_ANY, CLI_MAY, VS_ATTR_MAC,
+	{"mac", "MAC|any|auto", CLI_MAC, CLI_MAY, VS_ATTR_MAC, macs,
 	 .help = "the only source address it may send from"},
 	{"mtu", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_MTU,
-	 .help = "bytes of a frame without its Ethernet header (68 to 65535)"},
+	 .help = "bytes of a frame without its Ethernet header (68 to 65535; host: to 65521)"},
 	{"link", "up|down", CLI_CHOICE, CLI_MAY, VS_ATTR_LINK, links,
 	 .help = "while it is down, what it sends is dropped, and nothing is sent to it"},
 	{"storm", "PPS", CLI_NUMBER, CLI_MAY, VS_ATTR_STORM_PPS,
@@ -41,6 +69,16 @@ static const struct cli_arg set_args[] = {
 	 .help = "addresses that are learnt from it at most"},
 	{"vm", "VMNAME", CLI_WORD, CLI_MAY, VS_ATTR_VM,
 	 .help = "virtual machine that it belongs to"},
+	{"name", "NEW", CLI_WORD, CLI_MAY, VS_ATTR_NEW_NAME, .help = "another name"},
+	{"switch", "SW", CLI_WORD, CLI_MAY, VS_ATTR_SWITCH,
+	 .help = "another switch; its counters begin anew there"},
+	{"vlan", VLAN_VALUE, CLI_VLAN, CLI_MAY, .help = VLAN_HELP},
+	{"priority", "on|off", CLI_CHOICE, CLI_MAY, VS_ATTR_PRIORITY, cli_off_on,
+	 .help = "keep the 802.1p priority of what it sends (default: off)"},
+	{"cluster", "MAC|none", CLI_MAC, CLI_MAY, VS_ATTR_CLUSTER, cluster_macs,
+	 .help = "an address that it shares with other ports, as nodes of a cluster do"},
+	{"addr", "PREFIX[,PREFIX...]|none", CLI_WORD, CLI_MAY, VS_ATTR_ADDRS,
+	 .help = "host: addresses of the interface"},
 	{0},
 };
 
@@ -75,6 +113,47 @@ static void put_limit(struct out *o, const char *key, const char *label, uint64_
 		  limit ? text : "off");
 }
 
+static void put_vlans(struct out *o, const struct nlattr *const *tb)
+{
+	const char *priority = cli_choice_word(cli_off_on, (uint32_t)cli_num(tb, VS_ATTR_PRIORITY));
+	char text[VLAN_TEXT_SHORT];
+	char all[VLAN_TEXT_MAX];
+
+	vlan_format(tb, text, sizeof(text));
+	vlan_format(tb, all, sizeof(all));
+	out_value(o, OUT_EVERYWHERE, "vlan", "VLAN", json_string(all), text);
+	out_value(o, OUT_IN_BLOCKS, "priority", "PRIORITY",
+		  json_boolean(cli_num(tb, VS_ATTR_PRIORITY)), priority);
+	out_mac(o, OUT_IN_BLOCKS, "cluster", "CLUSTER", cli_mac(tb, VS_ATTR_CLUSTER), "none");
+}
+
+/* Where the port is: a socket, an interface or a network card. */
+static void put_place(struct out *o, const struct nlattr *const *tb)
+{
+	if (tb[VS_ATTR_UPLINK]) {
+		out_str(o, OUT_EVERYWHERE, "uplink", "AT", cli_str(tb, VS_ATTR_UPLINK));
+	} else if (tb[VS_ATTR_IFNAME]) {
+		out_str(o, OUT_EVERYWHERE, "ifname", "AT", cli_str(tb, VS_ATTR_IFNAME));
+	} else {
+		out_str(o, OUT_EVERYWHERE, "socket", "AT", cli_str(tb, VS_ATTR_SOCKET));
+		out_str(o, OUT_IN_BLOCKS, "mode", "MODE",
+			cli_choice_word(cli_modes, (uint32_t)cli_num(tb, VS_ATTR_MODE)));
+	}
+}
+
+static void put_device(struct out *o, const struct nlattr *const *tb)
+{
+	if (tb[VS_ATTR_ADDRS])
+		out_str(o, OUT_IN_BLOCKS, "addr", "ADDRESSES-OF-HOST", cli_str(tb, VS_ATTR_ADDRS));
+	if (!tb[VS_ATTR_DRIVER])
+		return;
+	out_str(o, OUT_IN_BLOCKS, "driver", "DRIVER", cli_str(tb, VS_ATTR_DRIVER));
+	out_mac(o, OUT_IN_BLOCKS, "device_mac", "DEVICE-MAC", cli_mac(tb, VS_ATTR_DEVICE_MAC), "-");
+	if (tb[VS_ATTR_SPEED])
+		out_num(o, OUT_IN_BLOCKS, "speed", "MBIT/S", cli_num(tb, VS_ATTR_SPEED));
+	out_str(o, OUT_IN_BLOCKS, "detail", "DETAIL", cli_str(tb, VS_ATTR_DETAIL));
+}
+
 static void put_config(struct out *o, const struct nlattr *const *tb)
 {
 	bool link = cli_num(tb, VS_ATTR_LINK) != 0;
@@ -87,9 +166,8 @@ static void put_config(struct out *o, const struct nlattr *const *tb)
 	out_num(o, OUT_EVERYWHERE, "macs", "ADDRESSES", cli_num(tb, VS_ATTR_MACS));
 	out_num(o, OUT_IN_BLOCKS, "max_macs", "MAX-MACS", cli_num(tb, VS_ATTR_MAX_MACS));
 	put_limit(o, "storm", "STORM", cli_num(tb, VS_ATTR_STORM_PPS));
-	out_str(o, OUT_EVERYWHERE, "socket", "SOCKET", cli_str(tb, VS_ATTR_SOCKET));
-	out_str(o, OUT_IN_BLOCKS, "mode", "MODE",
-		cli_choice_word(cli_modes, (uint32_t)cli_num(tb, VS_ATTR_MODE)));
+	put_vlans(o, tb);
+	put_place(o, tb);
 	out_num(o, OUT_IN_BLOCKS, "id", "ID", cli_num(tb, VS_ATTR_ID));
 }
 
@@ -103,7 +181,6 @@ static void put_guest(struct out *o, const struct nlattr *const *tb)
 		  pid ? json_integer((json_int_t)pid) : NULL, pid ? text : "-");
 	put_features(o, "features", "FEATURES", cli_num(tb, VS_ATTR_FEATURES));
 	put_features(o, "offered", "OFFERED", cli_num(tb, VS_ATTR_OFFERED));
-	out_num(o, OUT_IN_BLOCKS, "pairs", "QUEUE-PAIRS", cli_num(tb, VS_ATTR_PAIRS));
 	out_num(o, OUT_IN_BLOCKS, "ring_size", "RING-SIZE", cli_num(tb, VS_ATTR_RING_SIZE));
 	out_num(o, OUT_IN_BLOCKS, "regions", "MEMORY-REGIONS", cli_num(tb, VS_ATTR_REGIONS));
 	out_num(o, OUT_IN_BLOCKS, "memory", "MEMORY-BYTES", cli_num(tb, VS_ATTR_MEMORY));
@@ -124,25 +201,38 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 	out_row_begin(o);
 	out_str(o, OUT_EVERYWHERE, "name", "PORT", cli_str(tb, VS_ATTR_NAME));
 	out_str(o, OUT_EVERYWHERE, "switch", "SWITCH", cli_str(tb, VS_ATTR_SWITCH));
-	out_str(o, OUT_IN_BLOCKS, "type", "TYPE",
+	out_str(o, OUT_EVERYWHERE, "type", "TYPE",
 		cli_choice_word(cli_port_kinds, (uint32_t)cli_num(tb, VS_ATTR_KIND)));
 	out_value(o, OUT_EVERYWHERE, "up", "UP", json_boolean(up), up ? "yes" : "no");
 	out_str(o, OUT_EVERYWHERE, "state", "STATE", cli_str(tb, VS_ATTR_STATE));
 	out_str(o, OUT_IN_BLOCKS, "problem", "PROBLEM", problem);
 	put_config(o, tb);
-	put_guest(o, tb);
+	out_num(o, OUT_IN_BLOCKS, "pairs", "QUEUE-PAIRS", cli_num(tb, VS_ATTR_PAIRS));
+	if (tb[VS_ATTR_SOCKET])
+		put_guest(o, tb);
+	put_device(o, tb);
 	if (problem && o->layout == OUT_TABLE)
 		out_note(o, "%s", problem);
 	out_row_end(o);
 	return 0;
 }
 
+/* One port that was asked for by name must have a VMM: a script would start a guest without it. */
+static int show_vmm(struct cli *cli, vs_client_record *print)
+{
+	int status = cli_show(cli, OUT_BLOCKS, print);
+
+	if (status != CLI_OK || !(cli->given & 1) || !(cli->local & PORT_WITHOUT_VMM))
+		return status;
+	return cli_complain("that port has no VMM: only ports of guests have");
+}
+
 static int show(struct cli *cli)
 {
 	if (cli->local & LOCAL_QEMU)
-		return cli_show(cli, OUT_BLOCKS, port_print_qemu);
+		return show_vmm(cli, port_print_qemu);
 	if (cli->local & LOCAL_LIBVIRT)
-		return cli_show(cli, OUT_BLOCKS, port_print_libvirt);
+		return show_vmm(cli, port_print_libvirt);
 	return cli_show(cli, cli->given ? OUT_BLOCKS : OUT_TABLE, show_record);
 }
 

@@ -7,6 +7,11 @@
 
 #include "control/cli/cli.h"
 
+enum {
+	/** Set in cli->local by the two below: a port was left out, as it is not a guest's. */
+	PORT_WITHOUT_VMM = 1 << 30,
+};
+
 /** port_print_qemu() - arguments for QEMU that connect it to the port. */
 int port_print_qemu(const struct nlattr *const *tb, void *ctx);
 

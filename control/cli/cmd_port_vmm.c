@@ -37,7 +37,7 @@ static void with_mac(const struct nlattr *const *tb, const char *before, const c
 
 /* ---- QEMU ---- */
 
-/** qemu_path() - @path inside of an option of QEMU, where a comma is doubled. */
+/** qemu_path() - a path or name inside of an option of QEMU, where a comma is doubled. */
 static void qemu_path(const char *path, char *text)
 {
 	for (; *path; path++) {
@@ -101,6 +101,30 @@ static void fill_qemu(struct qemu *q, const struct nlattr *const *tb)
 	add(q, "-device", "virtio-net-pci,netdev=net-%s%s", name, mac);
 }
 
+/* An emulated network card on a TAP interface, which needs no shared memory. */
+static void fill_qemu_tap(struct qemu *q, const struct nlattr *const *tb)
+{
+	const char *name = cli_str(tb, VS_ATTR_NAME);
+	char ifname[PATH_TEXT], mac[32];
+
+	qemu_path(cli_str(tb, VS_ATTR_IFNAME), ifname);
+	with_mac(tb, ",mac=", "", mac, sizeof(mac));
+	add(q, "-netdev", "tap,id=net-%s,ifname=%s,script=no,downscript=no,vhost=off", name,
+	    ifname);
+	add(q, "-device", "e1000,netdev=net-%s%s", name, mac);
+}
+
+/* Ports of hosts and uplinks have no VMM. */
+static bool has_vmm(struct cli *cli, const struct nlattr *const *tb)
+{
+	bool has = tb[VS_ATTR_NAME] && cli_num(tb, VS_ATTR_KIND) == VS_KIND_GUEST &&
+		   (tb[VS_ATTR_SOCKET] || tb[VS_ATTR_IFNAME]);
+
+	if (!has)
+		cli->local |= PORT_WITHOUT_VMM;
+	return has;
+}
+
 /*
  * Remarks go to standard error, so that what is on standard output can be used as it is:
  * eval "qemu-system-x86_64 ... $(vmswitch port show NAME --qemu)"
@@ -128,11 +152,15 @@ int port_print_qemu(const struct nlattr *const *tb, void *ctx)
 	json_t *words;
 	size_t i;
 
-	if (!tb[VS_ATTR_NAME] || !tb[VS_ATTR_SOCKET])
+	if (!has_vmm(cli, tb))
 		return 0;
-	fill_qemu(&q, tb);
+	if (tb[VS_ATTR_SOCKET])
+		fill_qemu(&q, tb);
+	else
+		fill_qemu_tap(&q, tb);
 	if (cli->format == OUT_TEXT) {
-		qemu_comments(stderr, tb);
+		if (tb[VS_ATTR_SOCKET])
+			qemu_comments(stderr, tb);
 		for (i = 0; i < q.n; i++) {
 			fprintf(cli->out.file, "%s%s ", i ? " " : "", q.option[i]);
 			print_word(cli->out.file, q.value[i]);
@@ -181,21 +209,25 @@ static void xml_text(const char *s, char *text)
 	*text = '\0';
 }
 
-int port_print_libvirt(const struct nlattr *const *tb, void *ctx)
+/* The element of a network interface. */
+static void fill_interface(char *text, size_t size, const struct nlattr *const *tb)
 {
-	static const char memory[] = "<memoryBacking>\n"
-				     "  <source type='memfd'/>\n"
-				     "  <access mode='shared'/>\n"
-				     "</memoryBacking>\n";
-	char path[PATH_TEXT], mac[64], interface[PATH_TEXT + 512];
-	struct cli *cli = ctx;
+	char path[PATH_TEXT], mac[64];
 
-	if (!tb[VS_ATTR_NAME] || !tb[VS_ATTR_SOCKET])
-		return 0;
-	xml_text(cli_str(tb, VS_ATTR_SOCKET), path);
 	with_mac(tb, "  <mac address='", "'/>\n", mac, sizeof(mac));
+	if (!tb[VS_ATTR_SOCKET]) {
+		xml_text(cli_str(tb, VS_ATTR_IFNAME), path);
+		snprintf(text, size,
+			 "<interface type='ethernet'>\n%s"
+			 "  <target dev='%s' managed='no'/>\n"
+			 "  <model type='e1000'/>\n"
+			 "</interface>\n",
+			 mac, path);
+		return;
+	}
+	xml_text(cli_str(tb, VS_ATTR_SOCKET), path);
 	/* seen from libvirt: where we are the client, QEMU is the server */
-	snprintf(interface, sizeof(interface),
+	snprintf(text, size,
 		 "<interface type='vhostuser'>\n%s"
 		 "  <source type='unix' path='%s' mode='%s'%s"
 		 "  <model type='virtio'/>\n"
@@ -203,11 +235,27 @@ int port_print_libvirt(const struct nlattr *const *tb, void *ctx)
 		 mac, path, is_server(tb) ? "client" : "server",
 		 is_server(tb) ? ">\n    <reconnect enabled='yes' timeout='1'/>\n  </source>\n"
 			       : "/>\n");
+}
+
+int port_print_libvirt(const struct nlattr *const *tb, void *ctx)
+{
+	static const char shared[] = "<memoryBacking>\n"
+				     "  <source type='memfd'/>\n"
+				     "  <access mode='shared'/>\n"
+				     "</memoryBacking>\n";
+	const char *memory = tb[VS_ATTR_SOCKET] ? shared : "";
+	char interface[PATH_TEXT + 512];
+	struct cli *cli = ctx;
+
+	if (!has_vmm(cli, tb))
+		return 0;
+	fill_interface(interface, sizeof(interface), tb);
 	if (cli->format == OUT_TEXT) {
-		fprintf(cli->out.file,
-			"<!-- port %s: this belongs into <domain> -->\n%s"
-			"<!-- and this into <devices> -->\n%s",
-			cli_str(tb, VS_ATTR_NAME), memory, interface);
+		if (memory[0])
+			fprintf(cli->out.file, "<!-- port %s: this belongs into <domain> -->\n%s",
+				cli_str(tb, VS_ATTR_NAME), memory);
+		fprintf(cli->out.file, "<!-- %sthis into <devices> -->\n%s",
+			memory[0] ? "and " : "", interface);
 		return 0;
 	}
 	out_row_begin(&cli->out);

@@ -3,9 +3,22 @@
 
 static const struct cli_arg add_args[] = {
 	{NULL, "NAME", CLI_WORD, CLI_MUST, VS_ATTR_NAME, .help = "of the new switch"},
-	{"type", "private", CLI_CHOICE, CLI_MUST, VS_ATTR_KIND, cli_switch_kinds,
-	 .help = "virtual machines only, no host, no uplink"},
+	{"type", "private|internal|external", CLI_CHOICE, CLI_MUST, VS_ATTR_KIND, cli_switch_kinds,
+	 .help = "virtual machines only; with the host; with the host and a network card"},
+	{"uplink", "xdp:IFNAME|dpdk:DEVARGS", CLI_WORD, CLI_MAY, VS_ATTR_UPLINK,
+	 .help = "network card of an external switch; its port is called NAME.uplink"},
+	{"share-host", "on|off", CLI_CHOICE, CLI_MAY, VS_ATTR_SHARE, cli_off_on,
+	 .help = "may the host go on using the card? (default: on)"},
+	{"force", NULL, CLI_FLAG, CLI_MAY, VS_ATTR_FORCE,
+	 .help = "take the card even if it carries the host's default route"},
 	{0},
+};
+
+static const struct cli_choice unknowns[] = {
+	{"flood", VS_POLICY_FLOOD},
+	{"uplink", VS_POLICY_UPLINK},
+	{"drop", VS_POLICY_DROP},
+	{NULL, 0},
 };
 
 static const struct cli_arg del_args[] = {
@@ -16,6 +29,17 @@ static const struct cli_arg del_args[] = {
 
 static const struct cli_arg set_args[] = {
 	{NULL, "NAME", CLI_WORD, CLI_MUST, VS_ATTR_NAME, .help = "of the switch"},
+	{"type", "private|internal|external", CLI_CHOICE, CLI_MAY, VS_ATTR_KIND, cli_switch_kinds,
+	 .help = "another type, under traffic"},
+	{"uplink", "xdp:IFNAME|dpdk:DEVARGS", CLI_WORD, CLI_MAY, VS_ATTR_UPLINK,
+	 .help = "another network card"},
+	{"share-host", "on|off", CLI_CHOICE, CLI_MAY, VS_ATTR_SHARE, cli_off_on,
+	 .help = "may the host go on using the card?"},
+	{"force", NULL, CLI_FLAG, CLI_MAY, VS_ATTR_FORCE,
+	 .help = "take the card even if it carries the host's default route"},
+	{"unknown", "flood|uplink|drop", CLI_CHOICE, CLI_MAY, VS_ATTR_UNKNOWN, unknowns,
+	 .help = "who gets frames to unknown addresses (default: uplink if it has one)"},
+	{"name", "NEW", CLI_WORD, CLI_MAY, VS_ATTR_NEW_NAME, .help = "another name"},
 	{"fdb-size", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_FDB_SIZE,
 	 .help = "addresses it learns at most (1 to 1048576)"},
 	{"fdb-ageing", "SECONDS", CLI_NUMBER, CLI_MAY, VS_ATTR_FDB_AGEING,
@@ -39,6 +63,13 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 	out_str(o, OUT_EVERYWHERE, "name", "SWITCH", cli_str(tb, VS_ATTR_NAME));
 	out_str(o, OUT_EVERYWHERE, "type", "TYPE",
 		cli_choice_word(cli_switch_kinds, (uint32_t)cli_num(tb, VS_ATTR_KIND)));
+	out_str(o, OUT_EVERYWHERE, "uplink", "UPLINK", cli_str(tb, VS_ATTR_UPLINK));
+	if (tb[VS_ATTR_SHARE])
+		out_value(o, OUT_IN_BLOCKS, "share_host", "SHARE-HOST",
+			  json_boolean(cli_num(tb, VS_ATTR_SHARE)),
+			  cli_choice_word(cli_off_on, (uint32_t)cli_num(tb, VS_ATTR_SHARE)));
+	out_str(o, OUT_IN_BLOCKS, "unknown", "UNKNOWN",
+		cli_choice_word(unknowns, (uint32_t)cli_num(tb, VS_ATTR_UNKNOWN)));
 	out_num(o, OUT_EVERYWHERE, "ports", "PORTS", cli_num(tb, VS_ATTR_PORTS));
 	out_num(o, OUT_EVERYWHERE, "ports_up", "UP", cli_num(tb, VS_ATTR_PORTS_UP));
 	out_num(o, OUT_EVERYWHERE, "fdb_used", "ADDRESSES", cli_num(tb, VS_ATTR_FDB_USED));

@@ -9,7 +9,7 @@
 const struct cli_object cli_objects[] = {
 	{"switch", cli_switch_verbs, "virtual switches"},
 	{"port", cli_port_verbs, "ports of switches"},
-	{"fdb", cli_fdb_verbs, "learnt addresses (forwarding database)"},
+	{"fdb", cli_fdb_verbs, "addresses and where they are (forwarding database)"},
 	{"stats", cli_stats_verbs, "counters, and the audit that they add up"},
 	{"worker", cli_worker_verbs, "polling threads"},
 	{"drops", cli_drops_verbs, "dropped frames, by port and reason"},
@@ -19,8 +19,19 @@ const struct cli_object cli_objects[] = {
 
 const struct cli_arg cli_no_args[] = {{0}};
 
-const struct cli_choice cli_switch_kinds[] = {{"private", VS_KIND_PRIVATE}, {NULL, 0}};
-const struct cli_choice cli_port_kinds[] = {{"guest", VS_KIND_GUEST}, {NULL, 0}};
+const struct cli_choice cli_switch_kinds[] = {
+	{"private", VS_KIND_PRIVATE},
+	{"internal", VS_KIND_INTERNAL},
+	{"external", VS_KIND_EXTERNAL},
+	{NULL, 0},
+};
+const struct cli_choice cli_port_kinds[] = {
+	{"guest", VS_KIND_GUEST},
+	{"host", VS_KIND_HOST},
+	{"uplink", VS_KIND_UPLINK},
+	{NULL, 0},
+};
+const struct cli_choice cli_off_on[] = {{"off", 0}, {"on", 1}, {NULL, 0}};
 const struct cli_choice cli_modes[] = {
 	{"client", VS_MODE_CLIENT},
 	{"server", VS_MODE_SERVER},

@@ -10,6 +10,8 @@
  */
 #include "dataplane/guest/ring_chain.h"
 
+#include "dataplane/core/hdr.h"
+
 #include <rte_common.h>
 #include <rte_ether.h>
 
@@ -147,14 +149,6 @@ static enum vs_ring_fault take_frame(struct vs_ring *ring, struct vs_burst *burs
 	return VS_RING_OK;
 }
 
-/* Bytes that delivering the frame may make the switch write. */
-static uint64_t frame_cost(const struct vs_pkt *pkt, unsigned int fanout)
-{
-	if (pkt->hdr_len && (pkt->hdr[0] & RTE_ETHER_GROUP_ADDR))
-		return (uint64_t)pkt->len * RTE_MAX(fanout, 1u);
-	return pkt->len;
-}
-
 void vs_ring_pull(struct vs_ring *ring, struct vs_burst *burst, unsigned int fanout)
 {
 	unsigned int waiting = RTE_MIN(vs_ring_waiting(ring), (unsigned int)VS_BURST_MAX);
@@ -172,7 +166,7 @@ void vs_ring_pull(struct vs_ring *ring, struct vs_burst *burst, unsigned int fan
 			break;
 		}
 		ring->next_avail++;
-		cost += frame_cost(&burst->pkt[burst->n - 1], fanout);
+		cost += vs_l2_cost(&burst->pkt[burst->n - 1], fanout);
 		/* Walking to its end cost as much as a visit may. */
 		if (burst->pkt[burst->n - 1].drop == VS_DROP_CHAIN_DESCS ||
 		    burst->pkt[burst->n - 1].drop == VS_DROP_CHAIN_BYTES)

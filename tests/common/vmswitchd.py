@@ -22,6 +22,8 @@ class DaemonError(Exception):
 class Daemon:
     """One vmswitchd with a private control socket; it remembers how it was configured."""
 
+    options = ()        # more words of its command line
+
     def __init__(self, rundir, build=BUILD):
         self.rundir, self.build = pathlib.Path(rundir), build
         self.control = self.rundir / "control.sock"
@@ -36,7 +38,7 @@ class Daemon:
             offset = log.tell()
             self.process = subprocess.Popen(
                 [str(self.build / "control" / "vmswitchd"), "--socket", str(self.control),
-                 "--log-level", "info"],
+                 "--log-level", "info", *self.options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 preexec_fn=die_with_parent)
         while "ready: version" not in self.log_text()[offset:]:

@@ -12,11 +12,9 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "common")]
 
-from lan import Lan, Switch  # noqa: E402
+from lan import DAEMON, Lan, Switch  # noqa: E402
 from victim import Victim  # noqa: E402
 from watch import Monitor  # noqa: E402
-
-DAEMON = pytest.StashKey()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -3,9 +3,13 @@
 
 import os
 
+import pytest
+
 from vmswitchd import Daemon
 from vsguest import Guest
 from watch import wait_for
+
+DAEMON = pytest.StashKey()      # the daemon whose log belongs to a failure
 
 
 class Switch(Daemon):
@@ -31,12 +35,12 @@ class Switch(Daemon):
 
 
 class Lan:
-    """A private switch with guests on it."""
+    """A switch with guests on it, a private one unless kind (words of `switch add`) says more."""
 
-    def __init__(self, daemon, rundir, name="lan"):
+    def __init__(self, daemon, rundir, name="lan", kind=("private",)):
         self.daemon, self.rundir, self.name = daemon, rundir, name
         self.guests = {}
-        daemon.check("switch", "add", name, "type", "private")
+        daemon.check("switch", "add", name, "type", *kind)
 
     def add(self, name, *words, start=True, wait_up=True, **guest):
         """A port (words: more of `port add`) and its guest, started."""

@@ -22,6 +22,8 @@ from suite import (bins, charts, compare, kinds, machine, main, peer_ovs, peers,
                    procs, prove, report, results, stats, trial, workloads)
 from suite.session import Session  # noqa: E402
 
+pytestmark = pytest.mark.once
+
 
 # ---- bins and pairs
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The daemon as a program: options, start, stop, and what it says when it cannot."""
 
+import json
 import os
 import pathlib
 import signal
@@ -57,6 +58,14 @@ def drop_root():
     (["--memory", "12x"], "--memory: '12x'"),
     (["--nap", "-1"], "--nap: '-1' is not a number from 0 to 10000"),
     (["--cpu", "x"], "--cpu: 'x' is not a number"),
+    (["--pci"], "--pci"),
+    (17 * ["--pci", "ffff:ff:1f.7"], "--pci: at most 16 devices"),
+    (["--mac-pool", "nonsense"], "--mac-pool: 'nonsense' is no unicast address that ends in 000"),
+    (["--mac-pool", "01:15:5d:01:20:00"], "'01:15:5d:01:20:00' is no unicast address"),
+    (["--mac-pool", "00:15:5d:01:20:01"], "'00:15:5d:01:20:01' is no unicast address"),
+    (["--mac-pool", "00:15:5d:01:21:00"], "'00:15:5d:01:21:00' is no unicast address"),
+    (["--mac-pool", "00:00:00:00:00:00"], "'00:00:00:00:00:00' is no unicast address"),
+    (["--mac-pool", ""], "--mac-pool: '' is no unicast address"),
     (["switch"], "'switch' is not an option; switches and ports are set up with the command"),
 ])
 def test_a_wrong_command_line_is_named(words, says):
@@ -75,6 +84,43 @@ def test_a_processor_that_is_not_there(rundir):
     done = run("--socket", rundir / "x.sock", "--cpu", 1023)
     assert done.returncode == 1
     assert len(complaints(done)) == 1 and "--cpu 1023" in complaints(done)[0]
+
+
+@pytest.mark.parametrize("address, says", [
+    ("nonsense", "'nonsense' is not a PCI address (DDDD:BB:DD.F, see lspci -D)"),
+    ("", "'' is not a PCI address"),
+    ("../../etc", "'../../etc' is not a PCI address"),
+    ("0000:00:1f", "'0000:00:1f' is not a PCI address"),
+    ("ffff:ff:1f.7", "there is no PCI device ffff:ff:1f.7 (see lspci -D)"),
+])
+def test_a_pci_device_that_is_not_there(rundir, address, says):
+    """It is named before DPDK starts, which would look at devices by itself."""
+    path = rundir / "pci.sock"
+    for words in (["--pci", address], 16 * ["--pci", address]):
+        done = run("--socket", path, *words)
+        assert done.returncode == 1 and done.stdout == ""
+        assert len(complaints(done)) == 1 and says in complaints(done)[0]
+        assert f"--pci {address}: " in complaints(done)[0]
+        assert "EAL" not in done.stderr and not path.exists()
+
+
+def test_a_pool_of_addresses(rundir):
+    """What 'mac auto' gives out is of it."""
+    path = rundir / "pool.sock"
+    process = start("--socket", path, "--mac-pool", "02:00:5E:10:20:00")
+
+    def vmswitch(*words):
+        return subprocess.run([str(BUILD / "control" / "vmswitch"), "-s", str(path), *words],
+                              stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    vmswitch("switch", "add", "lan", "type", "private")
+    for name in "abc":
+        vmswitch("port", "add", name, "switch", "lan", "type", "guest", "socket",
+                 str(rundir / f"pool-{name}.sock"), "mac", "auto")
+    macs = {row["mac"] for row in json.loads(vmswitch("-j", "port", "show"))}
+    assert len(macs) == 3 and {mac[:13] for mac in macs} == {"02:00:5e:10:2"}, macs
+    process.terminate()
+    assert process.wait(timeout=30) == 0
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])

@@ -140,6 +140,7 @@ def test_forbidden_messages_with_an_answer(vmm, request_):
     vmm.closed("not supported")
 
 
+@pytest.mark.once
 def test_all_orders_of_a_bring_up(vmm):
     """The order of messages does not matter: the ring runs with the last one, and not before."""
     names = ["features", "memory", "size", "addresses", "kick", "enable"]

@@ -18,6 +18,8 @@ sys.path.insert(0, str(TOP / "bench"))
 
 from suite import stages  # noqa: E402
 
+pytestmark = pytest.mark.once
+
 CASE = "unicast-64"
 FEW = ("--repeats", "50", "--bursts", "8")
 

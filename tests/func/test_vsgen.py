@@ -11,6 +11,8 @@ import pytest
 
 from vmswitchd import BUILD
 
+pytestmark = pytest.mark.once
+
 VSGEN = BUILD / "bench" / "gen" / "vsgen"
 SECONDS = 20
 

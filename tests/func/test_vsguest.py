@@ -18,6 +18,8 @@ from vsguest import DESC_WRITE, HDR, SPREAD, Guest, region
 from vsguest_msg import (F_EVENT_IDX, F_INDIRECT, F_MRG_RXBUF, F_PROTOCOL, F_VERSION_1,
                          MSG_NEED_REPLY, Backdoor, Req, mem_table, u64, vring_state)
 
+pytestmark = pytest.mark.once
+
 TESTPMD = shutil.which('dpdk-testpmd')
 needs_testpmd = pytest.mark.skipif(TESTPMD is None,
                                    reason='dpdk-testpmd (Debian package dpdk) is not installed')

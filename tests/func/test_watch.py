@@ -26,6 +26,8 @@ from lan import Lan, Switch
 from terminal import CURSOR, HIDE, SHOW, Terminal
 from vmswitchd import BUILD
 
+pytestmark = pytest.mark.once
+
 VMSWITCH = str(BUILD / "control" / "vmswitch")
 LIMIT = 20.0
 STATS_GET, DROP_GET = 0x40, 0x42

@@ -81,10 +81,10 @@ class Way:
 class Victim:
     """The pair. Use as a context: traffic runs inside of it."""
 
-    def __init__(self, lan):
-        self.lan = lan
-        self.a = lan.add("va", mac=mac(0xa1))
-        self.b = lan.add("vb", mac=mac(0xb1))
+    def __init__(self, lan, names=("va", "vb")):
+        self.lan, self.names = lan, names
+        self.a = lan.add(names[0], mac=mac(0xa1))
+        self.b = lan.add(names[1], mac=mac(0xb1))
         self.ways = [Way(self.a, self.b), Way(self.b, self.a)]
         self.rounds = 0
         self.worst = 0.0        # seconds of the longest round
@@ -136,5 +136,5 @@ class Victim:
         for way in self.ways:
             assert not way.report(), f"{way.src.path} to {way.dst.path}: {way.report()}"
         assert self.worst < worst, f"a round of the good pair took {self.worst:.2f} s"
-        for name in ("va", "vb"):
+        for name in self.names:
             assert not self.lan.daemon.drops(name), (name, self.lan.daemon.drops(name))

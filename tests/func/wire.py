@@ -27,7 +27,7 @@ class Refused(Exception):
 
     def __init__(self, errno, attrs):
         self.errno = errno
-        self.text = attrs[ERR_MSG].rstrip(b"\0").decode()
+        self.text = attrs[ERR_MSG].rstrip(b"\0").decode(errors="replace")
         self.offset = struct.unpack("=I", attrs[ERR_OFFS])[0] if ERR_OFFS in attrs else None
         self.missing = struct.unpack("=I", attrs[ERR_MISS])[0] if ERR_MISS in attrs else None
         super().__init__(f"{errno}: {self.text}")

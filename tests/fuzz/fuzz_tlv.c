@@ -19,6 +19,7 @@ static void check(int condition)
 /* What a handler relies on. */
 static void use_request(const struct vs_request *req, size_t size)
 {
+	struct vs_range range;
 	unsigned int i;
 
 	check(req->policy != NULL);
@@ -34,6 +35,12 @@ static void use_request(const struct vs_request *req, size_t size)
 			check(vs_name_ok(vs_tlv_str(attr)));
 		else if (spec->type == VS_TLV_PATH)
 			check(strlen(vs_tlv_str(attr)) < VS_PROTO_PATH_SIZE);
+		else if (spec->type == VS_TLV_LINE)
+			check(strlen(vs_tlv_str(attr)) < VS_PROTO_UPLINK_SIZE);
+		else if (spec->type == VS_TLV_IFNAME)
+			check(strlen(vs_tlv_str(attr)) < VS_PROTO_IFNAME_SIZE);
+		else if (spec->type == VS_TLV_RANGES)
+			check(vs_tlv_range(attr, 0, &range) && range.first <= range.last);
 		else if (spec->type == VS_TLV_U32)
 			(void)vs_tlv_u32(attr);
 	}
@@ -62,6 +69,8 @@ static uint64_t use_answer(const struct nlattr *const *tb, int depth)
 		case VS_TLV_NAME:
 		case VS_TLV_PATH:
 		case VS_TLV_TEXT:
+		case VS_TLV_LINE:
+		case VS_TLV_IFNAME:
 			sum += length_of(vs_tlv_str(tb[i]));
 			break;
 		case VS_TLV_U32:

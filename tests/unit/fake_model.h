@@ -84,9 +84,10 @@ static int find_port(const struct vs_model *m, const char *name)
 	return -1;
 }
 
-int vs_switch_add(struct vs_model *m, const char *name, enum vs_switch_kind kind,
-		  struct vs_fail *fail)
+int vs_switch_add(struct vs_model *m, const struct vs_switch_spec *spec, struct vs_fail *fail)
 {
+	const char *name = spec->name;
+
 	if (find_switch(m, name) >= 0)
 		return vs_fail_set(fail, -EEXIST, VS_ATTR_NAME, "switch is there already");
 	if (m->n_switches == FAKE_SWITCHES_MAX)
@@ -147,6 +148,8 @@ int vs_switch_each(struct vs_model *m, const char *name,
 			.kind = VS_SWITCH_PRIVATE,
 			.fdb_size = VS_FDB_SIZE_DEFAULT,
 			.fdb_full = UINT64_C(1) << 40,
+			.uplink = "",
+			.unknown = VS_UNKNOWN_FLOOD,
 		};
 
 		if (!name || strcmp(name, view.name) == 0)
@@ -165,7 +168,8 @@ int vs_port_add(struct vs_model *m, const struct vs_port_spec *spec, struct vs_f
 		return vs_fail_set(fail, -ENOSPC, VS_ATTR_UNSPEC, "too many ports");
 	snprintf(m->ports[m->n_ports].name.text, VS_NAME_MAX, "%s", spec->name);
 	snprintf(m->ports[m->n_ports].sw.text, VS_NAME_MAX, "%s", spec->sw);
-	snprintf(m->ports[m->n_ports].socket, sizeof(m->ports[0].socket), "%s", spec->socket);
+	snprintf(m->ports[m->n_ports].socket, sizeof(m->ports[0].socket), "%s",
+		 spec->socket ? spec->socket : "");
 	m->n_ports++;
 	fake_notice(m, VS_NOTICE_PORT_ADDED, spec->sw, spec->name);
 	return 0;
@@ -200,13 +204,19 @@ int vs_port_each(struct vs_model *m, const char *name,
 	if (name && find_port(m, name) < 0)
 		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no such port");
 	for (i = 0; i < m->n_ports && !ret; i++) {
+		static const struct vs_vlans untagged = {.mode = VS_VLAN_UNTAGGED};
 		const struct vs_port_view view = {
 			.name = m->ports[i].name.text,
 			.sw = m->ports[i].sw.text,
 			.vm = m->ports[i].name.text,
-			.socket = m->ports[i].socket,
+			.kind = VS_PORT_GUEST,
 			.id = (uint16_t)i,
-			.guest = {.problem = "no VMM", .last_fault = "loop"},
+			.vlans = &untagged,
+			.state = "waiting",
+			.problem = "no VMM",
+			.guest = {.socket = m->ports[i].socket,
+				  .mode = VS_GUEST_CLIENT,
+				  .info = {.last_fault = "loop"}},
 		};
 
 		if (!name || strcmp(name, view.name) == 0)
@@ -234,6 +244,26 @@ int vs_fdb_each(struct vs_model *m, const char *sw,
 		ret = visit(&view, ctx);
 	}
 	return ret;
+}
+
+int vs_fdb_add_static(struct vs_model *m, const struct vs_fdb_spec *spec, struct vs_fail *fail)
+{
+	if (find_switch(m, spec->sw) < 0)
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_SWITCH, "there is no such switch");
+	if (find_port(m, spec->port) < 0)
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_PORT, "there is no such port");
+	m->addresses++;
+	return 0;
+}
+
+int vs_fdb_del_static(struct vs_model *m, const struct vs_fdb_spec *spec, struct vs_fail *fail)
+{
+	if (find_switch(m, spec->sw) < 0)
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_SWITCH, "there is no such switch");
+	if (m->addresses == 0)
+		return vs_fail_set(fail, -ENOENT, VS_ATTR_MAC, "there is no such address");
+	m->addresses--;
+	return 0;
 }
 
 int vs_fdb_flush_switch(struct vs_model *m, const char *sw, struct vs_fail *fail)

@@ -116,7 +116,9 @@ void mf_refused(struct mf *f, int got, int error, uint16_t attr, const char *say
 
 void mf_switch(struct mf *f, const char *name)
 {
-	assert_int_equal(vs_switch_add(f->m, name, VS_SWITCH_PRIVATE, &f->fail), 0);
+	const struct vs_switch_spec spec = {.name = name, .kind = VS_SWITCH_PRIVATE};
+
+	assert_int_equal(vs_switch_add(f->m, &spec, &f->fail), 0);
 }
 
 struct vs_port_spec mf_spec(struct mf *f, const char *name, const char *sw)
@@ -217,32 +219,81 @@ void mf_forget(struct mf *f)
 
 static int show_switch(const struct vs_switch_view *v, void *ctx)
 {
-	fprintf(ctx, "switch %s %d ports %u up %u fdb %u/%u ageing %u full %ju\n", v->name,
-		(int)v->kind, v->ports, v->ports_up, v->fdb_used, v->fdb_size, v->fdb_ageing_s,
-		(uintmax_t)v->fdb_full);
+	fprintf(ctx, "switch %s %d uplink '%s' share %d unknown %d ports %u up %u fdb %u/%u ",
+		v->name, (int)v->kind, v->uplink, (int)v->share, (int)v->unknown, v->ports,
+		v->ports_up, v->fdb_used, v->fdb_size);
+	fprintf(ctx, "ageing %u full %ju\n", v->fdb_ageing_s, (uintmax_t)v->fdb_full);
 	return 0;
+}
+
+static void show_vlans(const struct vs_vlans *v, FILE *out)
+{
+	unsigned int i;
+
+	fprintf(out, " vlan %d %u", (int)v->mode, v->vid);
+	for (i = 0; i < VS_VIDS_MAX / 64; i++) {
+		if (v->allowed[i] == UINT64_MAX)
+			fputc('*', out);
+		else if (v->allowed[i])
+			fprintf(out, " %u:%jx", i, (uintmax_t)v->allowed[i]);
+	}
 }
 
 static int show_port(const struct vs_port_view *v, void *ctx)
 {
 	char mac[RTE_ETHER_ADDR_FMT_SIZE];
+	char cluster[RTE_ETHER_ADDR_FMT_SIZE];
 
 	rte_ether_format_addr(mac, sizeof(mac), &v->mac);
-	fprintf(ctx,
-		"port %s %s vm %s socket %s %d %d id %u link %d up %d mac %s mtu %u storm %u "
-		"max-macs %u macs %u\n",
-		v->name, v->sw, v->vm, v->socket, (int)v->kind, (int)v->mode, v->id, v->link_up,
-		v->up, mac, v->mtu, v->storm_pps, v->max_macs, v->macs);
+	rte_ether_format_addr(cluster, sizeof(cluster), &v->cluster);
+	fprintf(ctx, "port %s %s vm %s socket %s %d %d id %u link %d up %d mac %s mtu %u ", v->name,
+		v->sw, v->vm, v->guest.socket ? v->guest.socket : "", (int)v->kind,
+		(int)v->guest.mode, v->id, v->link_up, v->up, mac, v->mtu);
+	fprintf(ctx, "storm %u max-macs %u macs %u priority %d cluster %s state %s", v->storm_pps,
+		v->max_macs, v->macs, v->priority, cluster, v->state);
+	show_vlans(v->vlans, ctx);
+	fputc('\n', ctx);
 	return 0;
 }
 
+/* Lines of addresses, which are shown in no order. */
+struct lines {
+	char **line;
+	size_t n;
+};
+
 static int show_address(const struct vs_fdb_view *v, void *ctx)
 {
+	struct lines *to = ctx;
 	char mac[RTE_ETHER_ADDR_FMT_SIZE];
 
 	rte_ether_format_addr(mac, sizeof(mac), &v->mac);
-	fprintf(ctx, "fdb %s %s %s given %d\n", v->sw, mac, v->port, v->given);
+	to->line = realloc(to->line, (to->n + 1) * sizeof(*to->line));
+	assert_non_null(to->line);
+	assert_true(asprintf(&to->line[to->n++], "fdb %s %s vlan %u '%s' origin %d\n", v->sw, mac,
+			     v->vlan, v->port, (int)v->origin) > 0);
 	return 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void show_addresses(struct mf *f, FILE *out)
+{
+	struct lines lines = {0};
+	struct vs_fail fail;
+	size_t i;
+
+	assert_int_equal(vs_fdb_each(f->m, NULL, show_address, &lines, &fail), 0);
+	if (lines.n)
+		qsort(lines.line, lines.n, sizeof(*lines.line), by_text);
+	for (i = 0; i < lines.n; i++) {
+		fputs(lines.line[i], out);
+		free(lines.line[i]);
+	}
+	free(lines.line);
 }
 
 static int show_stats(const struct vs_stats_view *v, void *ctx)
@@ -250,6 +301,22 @@ static int show_stats(const struct vs_stats_view *v, void *ctx)
 	fprintf(ctx, "stats %s %s %s %ju %ju\n", v->port, v->sw, v->vm,
 		(uintmax_t)v->counters.received, (uintmax_t)v->counters.attempts);
 	return 0;
+}
+
+/* Forwarding ids and clusters that are taken. */
+static void show_numbers(const struct vs_model *m, FILE *out)
+{
+	unsigned int i;
+
+	for (i = 0; i < VS_FIDS_MAX; i++) {
+		if (m->fid[i].sw)
+			fprintf(out, "fid %u %s %u\n", i, m->fid[i].sw->name, m->fid[i].vid);
+	}
+	for (i = 0; i < VS_GROUPS_MAX; i++) {
+		if (m->cluster[i].sw)
+			fprintf(out, "cluster %u %s %u\n", i, m->cluster[i].sw->name,
+				m->cluster[i].fid);
+	}
 }
 
 char *mf_show(struct mf *f)
@@ -262,16 +329,22 @@ char *mf_show(struct mf *f)
 	assert_non_null(out);
 	assert_int_equal(vs_switch_each(f->m, NULL, show_switch, out, &fail), 0);
 	assert_int_equal(vs_port_each(f->m, NULL, show_port, out, &fail), 0);
-	assert_int_equal(vs_fdb_each(f->m, NULL, show_address, out, &fail), 0);
+	show_addresses(f, out);
 	assert_int_equal(vs_stats_each(f->m, NULL, show_stats, out, &fail), 0);
+	show_numbers(f->m, out);
 	fclose(out);
 	return text;
 }
 
-struct vs_fdb_entry *mf_entry(struct mf *f, const char *sw, unsigned int n)
+struct vs_fdb_entry *mf_entry_on(struct mf *f, const char *sw, uint16_t vlan, unsigned int n)
 {
 	const struct vs_switch *s = model_find_switch(f->m, sw);
 	const struct rte_ether_addr mac = mf_mac(n);
 
-	return vs_fdb_find(s->fdb, s->fid, &mac);
+	return vs_fdb_find(s->fdb, s->fid_of_vid[vlan], &mac);
+}
+
+struct vs_fdb_entry *mf_entry(struct mf *f, const char *sw, unsigned int n)
+{
+	return mf_entry_on(f, sw, 0, n);
 }

@@ -88,7 +88,10 @@ void mf_forget(struct mf *f);
 /** mf_show() - everything that can be shown, as text; the caller frees it. */
 char *mf_show(struct mf *f);
 
-/** mf_entry() - the entry of address @n of switch @sw, or NULL. */
+/** mf_entry_on() - the entry of address @n on VLAN @vlan of switch @sw, or NULL. */
+struct vs_fdb_entry *mf_entry_on(struct mf *f, const char *sw, uint16_t vlan, unsigned int n);
+
+/** mf_entry() - the same on the untagged VLAN. */
 struct vs_fdb_entry *mf_entry(struct mf *f, const char *sw, unsigned int n);
 
 #define MF_TEST(name) cmocka_unit_test_setup_teardown(name, mf_setup, mf_teardown)

@@ -5,6 +5,7 @@
  */
 #include "control/cli/cli.h"
 #include "control/cli/mac.h"
+#include "control/cli/vlan.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -24,7 +25,7 @@ static struct vs_request req;
 /* Words are separated by single spaces. */
 static enum cli_parsed parse(const char *line)
 {
-	static char copy[1024];
+	static char copy[8192];
 	char *argv[WORDS_MAX], *word, *rest = copy;
 	int argc = 0;
 
@@ -87,6 +88,214 @@ static void test_grammar(void **state)
 	good("monitor", VS_CMD_SUBSCRIBE);
 }
 
+static void test_switch_types(void **state)
+{
+	good("switch add ext type external uplink xdp:eth1", VS_CMD_SWITCH_NEW);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_KIND]), VS_KIND_EXTERNAL);
+	assert_string_equal(vs_tlv_str(req.attr[VS_ATTR_UPLINK]), "xdp:eth1");
+	assert_null(req.attr[VS_ATTR_SHARE]);
+	assert_null(req.attr[VS_ATTR_FORCE]);
+	good("switch add ext force share-host off uplink dpdk:net_tap0,iface=t0 type external",
+	     VS_CMD_SWITCH_NEW);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_SHARE]), 0);
+	assert_non_null(req.attr[VS_ATTR_FORCE]);
+	assert_string_equal(vs_tlv_str(req.attr[VS_ATTR_UPLINK]), "dpdk:net_tap0,iface=t0");
+	good("switch add int type internal", VS_CMD_SWITCH_NEW);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_KIND]), VS_KIND_INTERNAL);
+
+	good("switch set lan type external uplink xdp:e share-host on force", VS_CMD_SWITCH_SET);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_SHARE]), 1);
+	good("switch set lan unknown drop name wan", VS_CMD_SWITCH_SET);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_UNKNOWN]), VS_POLICY_DROP);
+	assert_string_equal(vs_tlv_str(req.attr[VS_ATTR_NEW_NAME]), "wan");
+	good("switch set lan unknown uplink", VS_CMD_SWITCH_SET);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_UNKNOWN]), VS_POLICY_UPLINK);
+	good("switch set lan unknown flood", VS_CMD_SWITCH_SET);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_UNKNOWN]), VS_POLICY_FLOOD);
+
+	bad("switch add lan type extern", "accepted here: private, internal, external");
+	bad("switch add lan type private shared on", "unknown word 'shared'");
+	bad("switch add lan type external uplink", "xdp:IFNAME|dpdk:DEVARGS is wanted");
+	bad("switch add lan type external share-host yes", "accepted here: off, on");
+	bad("switch set lan", "nothing to change; accepted here: type private|internal|external");
+	bad("switch set lan unknown all", "accepted here: flood, uplink, drop");
+	bad("switch set lan name", "'name' is followed by nothing: NEW is wanted");
+	bad("switch set lan type private type private", "'type' is there twice");
+}
+
+static const void *bytes_of(enum vs_attr attr)
+{
+	assert_non_null(req.attr[attr]);
+	return (const char *)req.attr[attr] + NLA_HDRLEN;
+}
+
+static void test_host_port(void **state)
+{
+	good("port add h switch s type host", VS_CMD_PORT_NEW);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_KIND]), VS_KIND_HOST);
+	assert_null(req.attr[VS_ATTR_IFNAME]);
+	good("port add h switch s type host ifname vs0 addr 192.0.2.1/24,2001:db8::1/64 queues 4 "
+	     "mac auto mtu 9000",
+	     VS_CMD_PORT_NEW);
+	assert_string_equal(vs_tlv_str(req.attr[VS_ATTR_IFNAME]), "vs0");
+	assert_string_equal(vs_tlv_str(req.attr[VS_ATTR_ADDRS]), "192.0.2.1/24,2001:db8::1/64");
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_QUEUES]), 4);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_MTU]), 9000);
+	assert_non_null(req.attr[VS_ATTR_MAC_AUTO]);
+	assert_null(req.attr[VS_ATTR_MAC]);
+	good("port add g switch s type guest tap tap0", VS_CMD_PORT_NEW);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_KIND]), VS_KIND_GUEST);
+	assert_string_equal(vs_tlv_str(req.attr[VS_ATTR_IFNAME]), "tap0");
+	assert_null(req.attr[VS_ATTR_SOCKET]);
+
+	bad("port add p switch s type guest socket /s tap t", "'socket' and 'tap' exclude each");
+	bad("port add p switch s type host tap t ifname t", "'tap' and 'ifname' exclude each");
+	bad("port add p switch s type host queues many", "'many' after 'queues' is not a number");
+	bad("port add p switch s type host addr", "is wanted");
+	bad("port add p switch s type gest", "(did you mean 'guest'?)");
+	bad("port set p ifname x", "unknown word 'ifname'");
+}
+
+static void test_mac_words(void **state)
+{
+	static const char zero[6];
+
+	good("port set p mac auto", VS_CMD_PORT_SET);
+	assert_non_null(req.attr[VS_ATTR_MAC_AUTO]);
+	assert_null(req.attr[VS_ATTR_MAC]);
+	good("port set p mac any", VS_CMD_PORT_SET);
+	assert_memory_equal(bytes_of(VS_ATTR_MAC), zero, 6);
+	assert_null(req.attr[VS_ATTR_MAC_AUTO]);
+	good("port set p cluster none", VS_CMD_PORT_SET);
+	assert_memory_equal(bytes_of(VS_ATTR_CLUSTER), zero, 6);
+	good("port set p cluster 03-BF-00-00-00-01", VS_CMD_PORT_SET);
+	assert_memory_equal(bytes_of(VS_ATTR_CLUSTER), "\x03\xbf\0\0\0\x01", 6);
+	bad("port set p mac none",
+	    "'none' after 'mac' is not a MAC address such as 00:15:5d:01:32:11, and not 'any' or "
+	    "'auto'");
+	bad("port set p cluster any", "and not 'none'");
+	bad("port add p switch s type host mac any", "and not 'auto'");
+	bad("port set p mac any mac auto", "'mac' is there twice");
+}
+
+static void test_fdb(void **state)
+{
+	good("fdb add 00155D013211 switch lan port p", VS_CMD_FDB_NEW);
+	assert_memory_equal(bytes_of(VS_ATTR_MAC), "\x00\x15\x5d\x01\x32\x11", 6);
+	assert_string_equal(vs_tlv_str(req.attr[VS_ATTR_PORT]), "p");
+	assert_null(req.attr[VS_ATTR_VLAN]);
+	good("fdb add 00155D013211 vlan 4094 port p switch lan", VS_CMD_FDB_NEW);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_VLAN]), 4094);
+	good("fdb del 00155D013211 switch lan vlan 7", VS_CMD_FDB_DEL);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_VLAN]), 7);
+	bad("fdb add", "MAC is missing");
+	bad("fdb add x switch lan port p", "'x' after 'add' is not a MAC address");
+	bad("fdb add 00155D013211 switch lan", "port PORT is missing");
+	bad("fdb add any switch lan port p", "is not a MAC address");
+	bad("fdb del 00155D013211", "switch SW is missing");
+	bad("fdb del 00155D013211 switch lan port p", "unknown word 'port'");
+	bad("fdb del 00155D013211 switch lan vlan ten", "not a number");
+}
+
+/* The VLANs of the request, as the command would show them. */
+static void vlans(const char *line, const char *shown)
+{
+	char text[VLAN_TEXT_MAX];
+
+	good(line, VS_CMD_PORT_SET);
+	vlan_format(req.attr, text, sizeof(text));
+	assert_string_equal(text, shown);
+}
+
+static void test_vlan(void **state)
+{
+	vlans("port set p vlan untagged", "untagged");
+	vlans("port set p vlan access 1", "access 1");
+	vlans("port set p vlan access 4094", "access 4094");
+	vlans("port set p vlan trunk 1", "trunk 1");
+	vlans("port set p vlan trunk 1-4094 native 0", "trunk 1-4094");
+	vlans("port set p vlan trunk 10,20-29 native 4094", "trunk 10,20-29 native 4094");
+	vlans("port set p vlan trunk 3,2,1,4094,4093,7-7", "trunk 1-3,7,4093-4094");
+	vlans("port set p vlan trunk 63,64,65-127,128 mtu 1500", "trunk 63-128");
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_MTU]), 1500);
+	vlans("port set p mtu 1500 vlan trunk 5 native 6 priority on", "trunk 5 native 6");
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_PRIORITY]), 1);
+	good("port add p switch s vlan access 9 type guest socket /s", VS_CMD_PORT_NEW);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_VLAN]), 9);
+
+	bad("port set p vlan", "'vlan' is followed by nothing");
+	bad("port set p vlan all",
+	    "unknown word 'all' after 'vlan'; accepted here: untagged, access");
+	bad("port set p vlan access", "'access' is followed by nothing: a VLAN (1 to 4094)");
+	bad("port set p vlan access 0", "'0' after 'access' is no VLAN (1 to 4094)");
+	bad("port set p vlan access 4095", "'4095' after 'access' is no VLAN (1 to 4094)");
+	bad("port set p vlan access 10x", "is no VLAN");
+	bad("port set p vlan access 5 native 5", "unknown word 'native'");
+	bad("port set p vlan trunk", "'trunk' is followed by nothing: a list of VLANs");
+	bad("port set p vlan trunk 5 native",
+	    "'native' is followed by nothing: a VLAN (0 to 4094)");
+	bad("port set p vlan trunk 5 native 4095", "is no VLAN (0 to 4094)");
+	bad("port set p vlan untagged vlan untagged", "'vlan' is there twice");
+	bad("port set p priority", "'priority' is followed by nothing");
+	bad("port set p priority 1", "accepted here: off, on");
+}
+
+static void test_vlan_lists(void **state)
+{
+	static const char *const wrong[] = {
+		"",
+		",",
+		"1,",
+		",1",
+		"1,,2",
+		"-",
+		"1-",
+		"-1",
+		"5-2",
+		"1-2-3",
+		"1--2",
+		"1-4095",
+		"4095",
+		"0",
+		"0-5",
+		"x",
+		"1;2",
+		"+1",
+		"0x10",
+		"1.5",
+		"18446744073709551617",
+		"1-18446744073709551617",
+		"1,99999999999999999999",
+	};
+	char line[8192] = "port set p vlan trunk 1";
+	struct vs_range range;
+	char text[VLAN_TEXT_SHORT];
+	char word[64];
+	size_t i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(word, sizeof(word), "port set p vlan trunk %s", wrong[i]);
+		bad(word, "is no list of VLANs such as 10,20-29, each 1 to 4094");
+	}
+	for (i = 1; i < VS_RANGES_MAX; i++)
+		snprintf(line + strlen(line), 16, ",%zu", 2 * i + 1);
+	good(line, VS_CMD_PORT_SET);
+	assert_true(vs_tlv_range(req.attr[VS_ATTR_VLANS], VS_RANGES_MAX - 1, &range));
+	assert_int_equal(range.last, 2 * VS_RANGES_MAX - 1);
+	vlan_format(req.attr, text, sizeof(text));
+	assert_string_equal(text, "trunk 1,3,5,7,9,11,13,15,17,19,21,23,25,27,29,31,33,35,37,...");
+	snprintf(line + strlen(line), 32, " native 4000");
+	good(line, VS_CMD_PORT_SET);
+	vlan_format(req.attr, text, sizeof(text));
+	assert_string_equal(text, "trunk 1,3,5,7,9,11,13,15,17,19,21,23,25,27,29,... native 4000");
+	snprintf(strstr(line, " native"), 16, ",%d", 2 * VS_RANGES_MAX + 1);
+	bad(line, "the list after 'trunk' has more than 512 ranges");
+	snprintf(line + strlen(line), 32, ",2,4,6,8");
+	good(line, VS_CMD_PORT_SET);
+	snprintf(line + strlen(line), 32, ",");
+	bad(line, "is no list of VLANs");
+}
+
 static void test_port_add(void **state)
 {
 	good("port add p switch lan type guest socket /run/p.sock", VS_CMD_PORT_NEW);
@@ -113,7 +322,7 @@ static void test_port_set(void **state)
 	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_LINK]), 0);
 	good("port set p link up", VS_CMD_PORT_SET);
 	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_LINK]), 1);
-	bad("port set p", "nothing to change; accepted here: mac MAC|any, mtu N");
+	bad("port set p", "nothing to change; accepted here: mac MAC|any|auto, mtu N");
 	bad("port set", "NAME is missing");
 	bad("port set p link sideways", "accepted here: down, up");
 	bad("port set p mtu 1 mtu 2", "'mtu' is there twice");
@@ -194,13 +403,13 @@ static void test_bad_words(void **state)
 	bad("switch", "accepted here: add, show, set, del, help");
 	bad("switch shwo", "(did you mean 'show'?)");
 	bad("switch frobnicate", "unknown word 'frobnicate' after 'switch'; accepted here: add");
-	bad("switch add lan", "switch add: type private is missing");
+	bad("switch add lan", "switch add: type private|internal|external is missing");
 	bad("switch add lan type privat", "(did you mean 'private'?)");
 	bad("switch add lan type", "'type' is followed by nothing");
 	bad("switch del lan froce", "(did you mean 'force'?)");
 	bad("switch del lan force force", "'force' is there twice");
 	bad("switch show a b", "unknown word 'b' after 'a'; nothing more is accepted here");
-	bad("port add p switch lan type guest", "socket PATH is missing");
+	bad("port add p switch lan", "type guest|host is missing");
 	bad("port add p mac any", "not a MAC address");
 	bad("port show p --qemu --libvirt", "'--qemu' and '--libvirt' exclude each other");
 	bad("port show p --kvm", "unknown word '--kvm'");
@@ -230,8 +439,11 @@ static void test_help(void **state)
 	assert_non_null(file);
 	cli_help(file, NULL, NULL);
 	fclose(file);
-	assert_non_null(strstr(text, "vmswitch port add NAME switch SW type guest socket PATH "
-				     "[mode client|server] [mac MAC] [vm VMNAME]\n"));
+	assert_non_null(strstr(text,
+			       "vmswitch port add NAME switch SW type guest|host [socket PATH "
+			       "| tap IFNAME | ifname IFNAME] "));
+	assert_non_null(strstr(text, " [mode client|server] [mac MAC|auto] [mtu N] "));
+	assert_non_null(strstr(text, "vmswitch fdb add MAC switch SW port PORT [vlan N]\n"));
 	assert_non_null(strstr(text, "vmswitch switch del NAME [force]\n"));
 	assert_non_null(strstr(text, "vmswitch stats show [port NAME | by vm]\n"));
 	assert_non_null(strstr(text, "vmswitch port show [NAME] [--qemu | --libvirt]\n"));
@@ -314,6 +526,9 @@ int main(void)
 		cmocka_unit_test(test_port_set),  cmocka_unit_test(test_watch),
 		cmocka_unit_test(test_bad_words), cmocka_unit_test(test_help),
 		cmocka_unit_test(test_mac),       cmocka_unit_test(test_every_verb_has_help),
+		cmocka_unit_test(test_fdb),       cmocka_unit_test(test_switch_types),
+		cmocka_unit_test(test_vlan),      cmocka_unit_test(test_vlan_lists),
+		cmocka_unit_test(test_host_port), cmocka_unit_test(test_mac_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

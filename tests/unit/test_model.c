@@ -31,7 +31,9 @@
 
 static int add_switch(struct mf *f, const char *name)
 {
-	return vs_switch_add(f->m, name, VS_SWITCH_PRIVATE, &f->fail);
+	const struct vs_switch_spec spec = {.name = name, .kind = VS_SWITCH_PRIVATE};
+
+	return vs_switch_add(f->m, &spec, &f->fail);
 }
 
 static void test_switch_refusals(void **state)
@@ -47,8 +49,6 @@ static void test_switch_refusals(void **state)
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		refused(f, add_switch(f, bad[i]), -EINVAL, VS_ATTR_NAME, "31");
 	refused(f, add_switch(f, "lan"), -EEXIST, VS_ATTR_NAME, "'lan'");
-	refused(f, vs_switch_add(f->m, "x", (enum vs_switch_kind)9, &f->fail), -EINVAL,
-		VS_ATTR_KIND, "private");
 	refused(f, vs_switch_del(f->m, "x", VS_DEL_FORCE, &f->fail), -ENOENT, VS_ATTR_NAME, "'x'");
 	refused(f, vs_switch_set(f->m, "x", &none, &f->fail), -ENOENT, VS_ATTR_NAME, "'x'");
 	refused(f, vs_fdb_flush_switch(f->m, "x", &f->fail), -ENOENT, VS_ATTR_SWITCH, "'x'");
@@ -92,7 +92,7 @@ static void test_switch_set(void **state)
 	assert_int_equal(sw->fdb_ageing_s, 10);
 
 	/* Addresses come along, and there must be room for them. */
-	mf_sees(f, 0, sw->fid, 0, 20);
+	mf_sees(f, 0, sw->fid_of_vid[0], 0, 20);
 	mf_turn(f);
 	change.set = VS_SWITCH_SET_FDB_SIZE;
 	change.fdb_size = 19;
@@ -128,12 +128,12 @@ static void test_order_and_reuse(void **state)
 	mf_switch(f, "c");
 	mf_switch(f, "a");
 	mf_switch(f, "b");
-	fid = model_find_switch(f->m, "c")->fid;
-	assert_true(fid != 0 && fid != model_find_switch(f->m, "a")->fid);
+	fid = model_find_switch(f->m, "c")->fid_of_vid[0];
+	assert_true(fid != 0 && fid != model_find_switch(f->m, "a")->fid_of_vid[0]);
 	assert_int_equal(vs_switch_del(f->m, "c", VS_DEL_REFUSE_PORTS, &f->fail), 0);
 	mf_switch(f, "stop");
 	/* The place is taken again, and the order is still that of creation. */
-	assert_int_equal(model_find_switch(f->m, "stop")->fid, fid);
+	assert_int_equal(model_find_switch(f->m, "stop")->fid_of_vid[0], fid);
 	assert_int_equal(vs_switch_each(f->m, NULL, collect, text, &f->fail), 7);
 	assert_string_equal(text, "a b stop ");
 	text[0] = '\0';
@@ -185,10 +185,10 @@ static void test_port_refusals(void **state)
 	with_spec(name, "-b", -EINVAL, VS_ATTR_NAME, "'-b'");
 	with_spec(name, "a", -EEXIST, VS_ATTR_NAME, "'a'");
 	with_spec(vm, "v m", -EINVAL, VS_ATTR_VM, "'v m'");
-	with_spec(kind, (enum vs_port_kind)17, -EINVAL, VS_ATTR_KIND, "guest");
+	with_spec(kind, (enum vs_port_kind)17, -EOPNOTSUPP, VS_ATTR_KIND, "of that type");
 	with_spec(socket, "", -EINVAL, VS_ATTR_SOCKET, "107");
 	with_spec(socket, longest, -EINVAL, VS_ATTR_SOCKET, "107");
-	with_spec(socket, model_find_port(f->m, "a")->socket, -EEXIST, VS_ATTR_SOCKET, "port 'a'");
+	with_spec(socket, model_find_port(f->m, "a")->place, -EEXIST, VS_ATTR_SOCKET, "port 'a'");
 	with_spec(mac.addr_bytes[0], 1, -EINVAL, VS_ATTR_MAC, "01:00:00:00:00:00");
 	with_spec(mac, mf_mac(1), -EEXIST, VS_ATTR_MAC, "port 'a'");
 #undef with_spec
@@ -254,7 +254,7 @@ static void test_port_set(void **state)
 	assert_int_equal(hot->max_frame, VS_MTU_DEFAULT + 14);
 	assert_int_equal(hot->storm_pps, VS_STORM_DEFAULT_PPS);
 	assert_int_equal(f->m->conf->n_ports, 1);
-	assert_ptr_equal(hot->dev, port->guest);
+	assert_ptr_equal(hot->dev, port->dev);
 	mf_forget(f);
 	mf_set(f, "a",
 	       (struct vs_port_change){.set = VS_PORT_SET_MTU | VS_PORT_SET_LINK | VS_PORT_SET_VM |
@@ -398,7 +398,7 @@ static void test_out_of_memory(void **state)
 	spec.mac = mf_mac(1);
 	without_memory(f, add(f, &spec));
 	mf_port(f, "b", "lan");
-	mf_sees(f, 1, model_find_switch(f->m, "lan")->fid, 10, 5);
+	mf_sees(f, 1, model_find_switch(f->m, "lan")->fid_of_vid[0], 10, 5);
 	mf_turn(f);
 	mf_forget(f);
 	without_memory(f, vs_switch_set(f->m, "lan", &size, &f->fail));
@@ -428,11 +428,11 @@ static void test_no_model_without_memory(void **state)
 /* guest_port.h's fixture for a port of the model. */
 static struct fixture guest_of(struct mf *f, const struct vs_port *port)
 {
-	struct fixture g = {.base = f->base, .guest = port->guest, .vmm = -1};
+	struct fixture g = {.base = f->base, .guest = port->dev, .vmm = -1};
 
 	g.listener.fd = -1;
 	g.file = peer_memfd(PEER_MEMORY);
-	snprintf(g.path, sizeof(g.path), "%.60s", port->socket);
+	snprintf(g.path, sizeof(g.path), "%.60s", port->place);
 	return g;
 }
 

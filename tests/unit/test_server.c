@@ -191,6 +191,75 @@ static void test_change(void **state)
 	close(fd);
 }
 
+static void begin_port(struct vs_msg *msg, uint32_t *buf, size_t size, uint32_t kind)
+{
+	vs_msg_init(msg, buf, size, VS_CMD_PORT_NEW);
+	vs_msg_put_str(msg, VS_ATTR_NAME, "p");
+	vs_msg_put_str(msg, VS_ATTR_SWITCH, "lan");
+	vs_msg_put_u32(msg, VS_ATTR_KIND, kind);
+}
+
+/* Words that do not go with the type of the port do not reach the model. */
+static void test_words_that_do_not_go_together(void **state)
+{
+	static const struct {
+		uint32_t kind;
+		enum vs_attr attr[2];
+		const char *says;
+	} wrong[] = {
+		{VS_KIND_GUEST, {0, 0}, "a guest port has a socket"},
+		{VS_KIND_GUEST, {VS_ATTR_SOCKET, VS_ATTR_IFNAME}, "a guest port has a socket"},
+		{VS_KIND_GUEST, {VS_ATTR_SOCKET, VS_ATTR_ADDRS}, "only a host port has addresses"},
+		{VS_KIND_GUEST, {VS_ATTR_SOCKET, VS_ATTR_QUEUES}, "only a host port has queues"},
+		{VS_KIND_GUEST, {VS_ATTR_IFNAME, VS_ATTR_MODE}, "a socket has a mode"},
+		{VS_KIND_GUEST, {VS_ATTR_SOCKET, VS_ATTR_VLAN}, "a VLAN needs a mode"},
+		{VS_KIND_HOST, {VS_ATTR_SOCKET, 0}, "a host port has an interface"},
+		{VS_KIND_HOST, {VS_ATTR_MODE, 0}, "a socket has a mode"},
+		{VS_KIND_UPLINK, {VS_ATTR_IFNAME, 0}, "comes with its switch"},
+	};
+	struct vs_msg msg;
+	uint32_t buf[128];
+	int fd = client();
+	unsigned int i;
+	unsigned int a;
+
+	add_switch(fd, "lan", 0);
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		begin_port(&msg, buf, sizeof(buf), wrong[i].kind);
+		for (a = 0; a < 2 && wrong[i].attr[a]; a++) {
+			const struct vs_attr_spec *spec = vs_attr_spec(wrong[i].attr[a]);
+
+			if (spec->type == VS_TLV_U32)
+				vs_msg_put_u32(&msg, wrong[i].attr[a], 1);
+			else
+				vs_msg_put_str(&msg, wrong[i].attr[a], "x");
+		}
+		ask(fd, &msg);
+		expect_error(fd, -EINVAL, wrong[i].says);
+	}
+	begin_port(&msg, buf, sizeof(buf), 99);
+	ask(fd, &msg);
+	expect_error(fd, -EOPNOTSUPP, "type 99 is no type of port");
+	begin_port(&msg, buf, sizeof(buf), VS_KIND_PRIVATE);
+	ask(fd, &msg);
+	expect_error(fd, -EOPNOTSUPP, "type 1 is no type of port");
+	vs_msg_init(&msg, buf, sizeof(buf), VS_CMD_SWITCH_NEW);
+	vs_msg_put_str(&msg, VS_ATTR_NAME, "x");
+	vs_msg_put_u32(&msg, VS_ATTR_KIND, VS_KIND_GUEST);
+	ask(fd, &msg);
+	expect_error(fd, -EOPNOTSUPP, "type 17 is no type of switch");
+	vs_msg_init(&msg, buf, sizeof(buf), VS_CMD_SWITCH_NEW);
+	vs_msg_put_str(&msg, VS_ATTR_NAME, "x");
+	vs_msg_put_u32(&msg, VS_ATTR_KIND, VS_KIND_INTERNAL);
+	vs_msg_put_u32(&msg, VS_ATTR_SHARE, 1);
+	ask(fd, &msg);
+	expect_error(fd, -EINVAL, "only an external switch");
+	begin_port(&msg, buf, sizeof(buf), VS_KIND_HOST);
+	ask(fd, &msg);
+	expect_error(fd, 0, NULL);
+	close(fd);
+}
+
 static void test_no_ack_wanted(void **state)
 {
 	uint16_t flags;
@@ -450,12 +519,19 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(test_hello),          T(test_change),
-		T(test_no_ack_wanted),  T(test_offset_of_model_failure),
-		T(test_garbage),        T(test_too_many_clients),
-		T(test_dump_in_slices), T(test_dump_interrupted),
-		T(test_slow_reader),    T(test_gone_in_the_middle),
-		T(test_monitor),        T(test_overflow),
+		T(test_hello),
+		T(test_change),
+		T(test_words_that_do_not_go_together),
+		T(test_no_ack_wanted),
+		T(test_offset_of_model_failure),
+		T(test_garbage),
+		T(test_too_many_clients),
+		T(test_dump_in_slices),
+		T(test_dump_interrupted),
+		T(test_slow_reader),
+		T(test_gone_in_the_middle),
+		T(test_monitor),
+		T(test_overflow),
 		T(test_socket_file),
 	};
 #undef T

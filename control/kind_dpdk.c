@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Uplinks on a device of a DPDK driver (dpdk:DEVARGS). */
+#include "control/port_kind.h"
+
+#include "dataplane/uplink/uplink.h"
+
+#include <rte_string_fns.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static int place(const struct vs_port_spec *spec, char *place, size_t size, struct vs_fail *fail)
+{
+	(void)fail; /* vs_dpdk_new() judges the text */
+	(void)rte_strscpy(place, spec->uplink, size);
+	return 0;
+}
+
+static int make(struct vs_port *port, const struct vs_port_spec *spec, struct vs_fail *fail)
+{
+	const struct vs_dpdk_env env = {
+		.base = port->m->env.base,
+		.rcu = port->m->env.rcu,
+		.pci = port->m->env.pci,
+		.n_pci = port->m->env.n_pci,
+	};
+	const struct vs_dpdk_config config = {
+		.name = port->name,
+		.devargs = port->place,
+		.force = spec->force ? VS_DPDK_FORCE : VS_DPDK_CAREFUL,
+		.mtu = spec->mtu,
+		.port = port->id,
+		.changed = model_port_changed,
+		.ctx = port,
+	};
+	struct vs_dpdk_why why;
+	struct vs_dpdk *dpdk;
+	int err = vs_dpdk_new(&env, &config, &dpdk, &why);
+
+	if (err)
+		return vs_fail_set(fail, err, VS_ATTR_UPLINK, "%s", why.text);
+	port->dev = dpdk;
+	return 0;
+}
+
+static void del(struct vs_port *port)
+{
+	vs_dpdk_del(port->dev);
+}
+
+static bool is_up(const struct vs_port *port)
+{
+	return vs_dpdk_is_up(port->dev);
+}
+
+static unsigned int pairs(const struct vs_port *port)
+{
+	return vs_dpdk_pairs(port->dev);
+}
+
+static uint32_t device_mtu(const struct vs_port *port)
+{
+	struct vs_dpdk_info dpdk;
+
+	vs_dpdk_info(port->dev, &dpdk);
+	return dpdk.mtu;
+}
+
+static int set(struct vs_port *port, const struct vs_port_change *c, struct vs_fail *fail)
+{
+	struct vs_dpdk_why why;
+	int err = 0;
+
+	if (c->set & VS_PORT_SET_MTU)
+		err = vs_dpdk_set_mtu(port->dev, c->mtu, &why);
+	return err ? vs_fail_set(fail, err, VS_ATTR_MTU, "%s", why.text) : 0;
+}
+
+static void info(const struct vs_port *port, struct vs_port_view *view)
+{
+	static struct vs_dpdk_info dpdk; /* the view points into it; control thread only */
+
+	vs_dpdk_info(port->dev, &dpdk);
+	view->state = vs_dpdk_state_name(dpdk.state);
+	view->problem = dpdk.problem;
+	view->pairs = dpdk.queues;
+	view->uplink.uplink = port->sw->uplink;
+	view->uplink.mac = dpdk.mac;
+	view->uplink.speed_mbps = dpdk.speed_mbps;
+	(void)snprintf(view->uplink.driver, sizeof(view->uplink.driver), "dpdk, %s", dpdk.driver);
+	(void)snprintf(view->uplink.detail, sizeof(view->uplink.detail),
+		       "missed %" PRIu64 ", rx-errors %" PRIu64 ", tx-errors %" PRIu64
+		       ", no-buffer %" PRIu64,
+		       dpdk.missed, dpdk.rx_errors, dpdk.tx_errors, dpdk.no_buffer);
+}
+
+const struct vs_kind_ops vs_kind_dpdk = {
+	.id = VS_PORT_DPDK,
+	.role = VS_ROLE_UPLINK,
+	.name = "uplink",
+	.place_attr = VS_ATTR_UPLINK,
+	.ops = &vs_dpdk_ops,
+	.mtu = VS_UPLINK_MTU,
+	.max_macs = VS_UPLINK_MAX_MACS,
+	.place = place,
+	.make = make,
+	.del = del,
+	.is_up = is_up,
+	.pairs = pairs,
+	.info = info,
+	.set = set,
+	.device_mtu = device_mtu,
+};

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Ports: what is shown (GET). */
+#include "control/obj_port.h"
+
+static void put_guest(struct vs_msg *msg, const struct vs_port_view *view)
+{
+	const struct vs_guest_info *guest = &view->guest.info;
+
+	vs_msg_put_str(msg, VS_ATTR_SOCKET, view->guest.socket);
+	vs_msg_put_u32(msg, VS_ATTR_MODE,
+		       view->guest.mode == VS_GUEST_SERVER ? VS_MODE_SERVER : VS_MODE_CLIENT);
+	if (guest->vmm_pid > 0)
+		vs_msg_put_u32(msg, VS_ATTR_PEER_PID, (uint32_t)guest->vmm_pid);
+	vs_msg_put_u64(msg, VS_ATTR_FEATURES, guest->features);
+	vs_msg_put_u64(msg, VS_ATTR_OFFERED, guest->offered);
+	vs_msg_put_u32(msg, VS_ATTR_RING_SIZE, guest->ring_size);
+	vs_msg_put_u32(msg, VS_ATTR_REGIONS, guest->regions);
+	vs_msg_put_u64(msg, VS_ATTR_MEMORY, guest->memory);
+	vs_msg_put_u64(msg, VS_ATTR_CONNECTS, guest->connects);
+	vs_msg_put_u64(msg, VS_ATTR_REFUSED, guest->refused);
+	vs_msg_put_u64(msg, VS_ATTR_FAULTS, guest->faults);
+	if (guest->last_fault)
+		vs_msg_put_str(msg, VS_ATTR_LAST_FAULT, guest->last_fault);
+	vs_msg_put_u64(msg, VS_ATTR_CALLS, guest->calls);
+}
+
+static void put_uplink(struct vs_msg *msg, const struct vs_port_view *view)
+{
+	vs_msg_put_str(msg, VS_ATTR_UPLINK, view->uplink.uplink);
+	vs_msg_put_str(msg, VS_ATTR_DRIVER, view->uplink.driver);
+	vs_msg_put_bytes(msg, VS_ATTR_DEVICE_MAC, &view->uplink.mac, sizeof(view->uplink.mac));
+	if (view->uplink.speed_mbps)
+		vs_msg_put_u32(msg, VS_ATTR_SPEED, view->uplink.speed_mbps);
+	if (view->uplink.detail[0])
+		vs_msg_put_str(msg, VS_ATTR_DETAIL, view->uplink.detail);
+}
+
+/* The VLANs of a trunk as ranges, as many as fit: a hostile list has 2,047 of them. */
+static void put_ranges(struct vs_msg *msg, const struct vs_vlans *v)
+{
+	struct vs_range range[VS_RANGES_MAX];
+	unsigned int n = 0;
+	unsigned int vid;
+	bool in = false;
+
+	for (vid = 1; vid < VS_VIDS_MAX && n < VS_RANGES_MAX; vid++) {
+		bool has = (v->allowed[vid / 64] >> (vid % 64)) & 1;
+
+		if (has && !in)
+			range[n].first = (uint16_t)vid;
+		if (!has && in)
+			range[n++].last = (uint16_t)(vid - 1);
+		in = has;
+	}
+	if (n)
+		vs_msg_put_bytes(msg, VS_ATTR_VLANS, range, n * sizeof(range[0]));
+}
+
+static void put_vlans(struct vs_msg *msg, const struct vs_port_view *view)
+{
+	static const uint32_t modes[] = {
+		[VS_VLAN_UNTAGGED] = VS_VLAN_MODE_UNTAGGED,
+		[VS_VLAN_ACCESS] = VS_VLAN_MODE_ACCESS,
+		[VS_VLAN_TRUNK] = VS_VLAN_MODE_TRUNK,
+	};
+
+	vs_msg_put_u32(msg, VS_ATTR_VLAN_MODE, modes[view->vlans->mode]);
+	if (view->vlans->vid)
+		vs_msg_put_u32(msg, VS_ATTR_VLAN, view->vlans->vid);
+	put_ranges(msg, view->vlans);
+	vs_msg_put_u32(msg, VS_ATTR_PRIORITY, view->priority);
+	if (!rte_is_zero_ether_addr(&view->cluster))
+		vs_msg_put_bytes(msg, VS_ATTR_CLUSTER, &view->cluster, sizeof(view->cluster));
+}
+
+static void put_state(struct vs_msg *msg, const struct vs_port_view *view)
+{
+	vs_msg_put_u32(msg, VS_ATTR_LINK, view->link_up);
+	vs_msg_put_u32(msg, VS_ATTR_UP, view->up);
+	vs_msg_put_str(msg, VS_ATTR_STATE, view->state);
+	if (view->problem[0])
+		vs_msg_put_str(msg, VS_ATTR_PROBLEM, view->problem);
+	if (!rte_is_zero_ether_addr(&view->mac))
+		vs_msg_put_bytes(msg, VS_ATTR_MAC, &view->mac, sizeof(view->mac));
+	vs_msg_put_u32(msg, VS_ATTR_MTU, view->mtu);
+	vs_msg_put_u32(msg, VS_ATTR_STORM_PPS, view->storm_pps);
+	vs_msg_put_u32(msg, VS_ATTR_MAX_MACS, view->max_macs);
+	vs_msg_put_u32(msg, VS_ATTR_MACS, view->macs);
+	vs_msg_put_u32(msg, VS_ATTR_PAIRS, view->pairs);
+}
+
+static uint32_t number_of(enum vs_port_kind kind)
+{
+	switch (kind) {
+	case VS_PORT_HOST:
+		return VS_KIND_HOST;
+	case VS_PORT_XDP:
+	case VS_PORT_DPDK:
+		return VS_KIND_UPLINK;
+	default:
+		return VS_KIND_GUEST;
+	}
+}
+
+int port_put(const struct vs_port_view *view, void *ctx)
+{
+	struct vs_msg *msg = vs_call_begin(ctx);
+
+	if (!msg)
+		return 0;
+	vs_msg_put_str(msg, VS_ATTR_NAME, view->name);
+	vs_msg_put_str(msg, VS_ATTR_SWITCH, view->sw);
+	vs_msg_put_u32(msg, VS_ATTR_KIND, number_of(view->kind));
+	vs_msg_put_str(msg, VS_ATTR_VM, view->vm);
+	vs_msg_put_u32(msg, VS_ATTR_ID, view->id);
+	put_state(msg, view);
+	put_vlans(msg, view);
+	switch (view->kind) {
+	case VS_PORT_GUEST:
+		put_guest(msg, view);
+		break;
+	case VS_PORT_PACKET:
+	case VS_PORT_HOST:
+		vs_msg_put_str(msg, VS_ATTR_IFNAME, view->host.ifname);
+		if (view->kind == VS_PORT_HOST)
+			vs_msg_put_str(msg, VS_ATTR_ADDRS, view->host.addrs);
+		break;
+	default:
+		put_uplink(msg, view);
+	}
+	return vs_call_end(ctx);
+}
