@@ -4,7 +4,7 @@ on port `peer` that shows whether frames get through to it and back."""
 
 import struct
 
-from frames import mac
+from frames import mac, text, wait_for
 from victim import numbered
 from vsguest import DESC_NEXT
 
@@ -26,7 +26,7 @@ class Scene:
         if "regions" not in evil:
             evil.setdefault("mem_mib", 16)
         self.evil = self.lan.add("evil", *words, mac=EVIL, **evil)
-        self.exchange(both)
+        self.meet(both)
         return self.evil
 
     def port(self):
@@ -61,6 +61,13 @@ class Scene:
             got = self.peer.recv(timeout)       # floods of the good pair, before it was learnt
         assert got is not None, f"the frame of {len(frame)} bytes is lost"
         assert got == frame, f"{len(got)} other bytes came: {got[:32].hex()}"
+
+    def meet(self, both=True):
+        """A frame each way, and wait until the switch has learnt from them who is where: what
+        comes next is not flooded into the rings of the good pair."""
+        self.exchange(both)
+        here = {text(EVIL), text(PEER)} if both else {text(EVIL)}
+        wait_for(self.lan.fdb, lambda fdb: here <= fdb.keys())
 
     def exchange(self, both=True):
         """A frame each way between evil and its peer."""
@@ -120,7 +127,7 @@ class Scene:
         self.evil.reset(**changes)
         self.evil.start()
         self.lan.wait("evil", lambda r: r["up"] and r["state"] == "running")
-        self.exchange(both)
+        self.meet(both)
 
     def dropped(self, reason, count=1, port="evil"):
         """So many frames were dropped at the port, all of them for this reason."""

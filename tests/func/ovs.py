@@ -10,7 +10,7 @@ import tempfile
 
 from child import die_with_parent
 from frames import BROADCAST, mac
-from net import Namespace, Station, in_ns, veth
+from netns import Namespace, Station, in_ns, veth
 from watch import wait_for
 
 SCHEMA = pathlib.Path("/usr/share/openvswitch/vswitch.ovsschema")

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from net import in_ns
+from netns import in_ns
 
 PATTERN = random.Random("stream").randbytes(1 << 20) + b"odd length"
 BLOCK = 65536

@@ -7,6 +7,7 @@ import time
 import pytest
 
 import net
+import netns
 from frames import BROADCAST, STRANGER, cross, frame, mac, teach, text
 from lan import Lan
 from vmswitchd import BUILD
@@ -438,7 +439,7 @@ def test_unknown_on_the_wire(ext, vmswitchd, host):
     """uplink, the default there: the wire, and guests that may send from any address; flood:
     everybody; drop: nobody, wherever the frame came from."""
     a, g = ext.guests.values()
-    with net.Station(host, WIRE) as wire:
+    with netns.Station(host, WIRE) as wire:
         station = mac(0x57, 0x0257)
         for n, (policy, wire_gets, a_gets, g_gets) in enumerate((
                 ("uplink", True, True, False), ("flood", True, True, True),

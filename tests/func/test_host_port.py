@@ -9,6 +9,7 @@ import time
 import pytest
 
 import net
+import netns
 from frames import BROADCAST, STRANGER, cross, frame, mac, text
 from lan import Lan
 from stack import Stack
@@ -132,7 +133,7 @@ def test_switch_del_removes(lan, add, vmswitchd, host):
 def test_refused(lan, add, vmswitchd, host, words, said):
     """Each names what is wrong; nothing is made, and what others have stays as it is."""
     add("b", "ifname", "taken", "mac", "02:00:00:00:00:01")
-    net.veth(host, "foreign", host, "foreign2")
+    netns.veth(host, "foreign", host, "foreign2")
     host.ip("tuntap", "add", "dev", "many", "mode", "tap", "multi_queue")
     with net.Tap(host, "busy"):
         before = host.ip_json("link", "show")
@@ -194,7 +195,7 @@ def test_frames_arrive_whole(lan, add, host):
     row = add("h")
     a = lan.guests["a"]
     own = bytes.fromhex(row["mac"].replace(":", ""))
-    with net.Station(host, "h") as station:
+    with netns.Station(host, "h") as station:
         sent = [frame(own, GUEST, size, n) for n, size in enumerate((60, 61, 128, 129, 1000, 1514))]
         cross(a, sent)
         got = [station.expect(lambda one: one[6:12] == GUEST) for _ in sent]
@@ -213,7 +214,7 @@ def test_guard(lan, add, host):
     row = add("h")
     a = lan.guests["a"]
     own = bytes.fromhex(row["mac"].replace(":", ""))
-    with net.Station(host, "h") as station:
+    with netns.Station(host, "h") as station:
         station.send(frame(BROADCAST, mac(0x99)))
         good = frame(GUEST, own)
         station.send(good)
@@ -393,7 +394,7 @@ def test_mtu_changed_in_the_host(stack, lan, host):
 
 def test_moved_to_another_namespace(stack, lan, host, vmswitchd):
     """It works on there."""
-    with net.Namespace("away") as away:
+    with netns.Namespace("away") as away:
         host.ip("link", "set", "dev", "h", "netns", away.name)
         lan.wait("h", lambda one: "another network namespace" in one["problem"])
         away.ip("link", "set", "dev", "h", "up")
@@ -422,7 +423,7 @@ def test_queues(lan, add, host):
         assert stack.answered >= answered + 24
     host.ip("neigh", "replace", GUEST4, "lladdr", text(GUEST), "dev", "h", "nud", "permanent")
     flows = set(range(7000, 7128))
-    with net.in_ns(host), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    with netns.in_ns(host), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         for one in flows:
             sock.sendto(b"flow", (GUEST4, one))
     while flows:
@@ -563,7 +564,7 @@ def test_unknown_addresses_are_flooded_to_it(lan, add, host, vmswitchd):
     """A frame to nobody's address goes to the host port as to any other, unless the switch floods
     none of these."""
     add("h")
-    with net.Station(host, "h") as station:
+    with netns.Station(host, "h") as station:
         one = frame(STRANGER, GUEST)
         cross(lan.guests["a"], one)
         station.expect(one)

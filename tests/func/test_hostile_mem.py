@@ -233,7 +233,7 @@ def replace(scene):
     scene.evil.start()
     scene.lan.wait("evil", lambda r: r["up"])
     scene.drain()
-    scene.exchange()
+    scene.meet()
 
 
 def gone(scene, nth=1):

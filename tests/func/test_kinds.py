@@ -5,6 +5,7 @@ crosses from one switch to another."""
 import pytest
 
 import net
+import netns
 from frames import BROADCAST, STRANGER, cross, frame, mac, teach, text
 from lan import Lan
 from watch import wait_for
@@ -31,7 +32,7 @@ def wire(ext, host):
     """A station on the wire behind the uplink of `ext`."""
     host.ip("link", "set", WIRE, "up")
     ext.wait("ext.uplink", lambda one: one["up"])
-    with net.Station(host, WIRE) as station:
+    with netns.Station(host, WIRE) as station:
         yield station
 
 
@@ -269,7 +270,7 @@ def test_nothing_crosses_by_the_host(vmswitchd, host, rundir):
                             f"10.9.{n}.1/24")
             lans[-1].add(f"g{n}", mac=mac(n + 1))
         g0, g1 = lans[0].guests["g0"], lans[1].guests["g1"]
-        with net.Station(host, "h0") as h0, net.Station(host, "h1") as h1:
+        with netns.Station(host, "h0") as h0, netns.Station(host, "h1") as h1:
             hello = frame(BROADCAST, g0.mac)
             assert cross(g0, hello, g1) == [[]]
             h0.expect(hello)
@@ -300,7 +301,7 @@ def test_guest_and_wire(ext, wire, vmswitchd, host):
     vmswitchd.check("switch", "set", "ext", "type", "external", "uplink", UPLINK)
     host.ip("link", "set", WIRE, "up")              # DPDK made it anew
     ext.wait("ext.uplink", lambda one: one["up"])
-    with net.Station(host, WIRE) as again:
+    with netns.Station(host, WIRE) as again:
         hello = frame(BROADCAST, station, 102)
         again.send(hello)
         assert a.recv(5) == hello and b.recv(5) == hello

@@ -10,7 +10,7 @@ import pytest
 
 import net
 from frames import BROADCAST, frame, mac, text
-from net import Namespace, Station
+from netns import Namespace, Station
 from stream import Stream, transfer
 from uplinks import (External, Veth, counters, drain, exchange, meet, program_on, refused, release,
                      same_again, traces)

@@ -7,6 +7,7 @@ import xml.etree.ElementTree
 import pytest
 
 import net
+import netns
 from frames import BROADCAST, STRANGER, cross, frame, mac, teach, text
 from lan import Lan
 from watch import wait_for
@@ -234,7 +235,7 @@ def asked(vmm):
 def test_host_stays_off(lan, host):
     """The host would answer ARP for any of its addresses on any interface; on one that belongs to
     a guest it does not, nor on one that it is given back later before that is over."""
-    net.veth(host, "vs-other", host, "vs-other2")
+    netns.veth(host, "vs-other", host, "vs-other2")
     host.ip("addr", "add", f"{HOST}/24", "dev", "vs-other")
     host.ip("tuntap", "add", "dev", "vst", "mode", "tap")
     host.ip("link", "set", "vst", "up")
@@ -263,10 +264,10 @@ def test_host_stays_off(lan, host):
 
 def test_host_stays_off_while_the_switch_is_away(lan, host, vmswitchd):
     """The filters belong to the interface."""
-    net.veth(host, "vs-other", host, "vs-other2")
+    netns.veth(host, "vs-other", host, "vs-other2")
     host.ip("addr", "add", f"{HOST}/24", "dev", "vs-other")
     add(lan)
-    with net.Tap(host, "vst") as vmm, net.Station(host, "vst") as station:
+    with net.Tap(host, "vst") as vmm, netns.Station(host, "vst") as station:
         lan.wait("t", lambda row: row["up"])
         vmswitchd.kill()
         vmm.send(who_has(HOST))
@@ -345,7 +346,7 @@ def test_ours_is_removed_in_a_later_life(lan, host, vmswitchd, end):
 ])
 def test_refused(lan, host, vmswitchd, words, said):
     """Each names what is wrong; nothing is made."""
-    net.veth(host, "vs-other", host, "vs-other2")
+    netns.veth(host, "vs-other", host, "vs-other2")
     host.ip("link", "add", "vs-br", "type", "bridge")
     host.ip("tuntap", "add", "dev", "vs-tun", "mode", "tun")
     host.ip("tuntap", "add", "dev", "vs-bridged", "mode", "tap")

@@ -6,7 +6,7 @@ import pytest
 
 import net
 from frames import BROADCAST, frame, mac, text
-from net import Namespace, Station, veth
+from netns import Namespace, Station, veth
 from stream import Stream
 from uplinks import External, exchange, said_by, same_again, settings, stat, traces
 from watch import wait_for

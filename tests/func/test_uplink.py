@@ -14,7 +14,7 @@ from scapy.packet import Raw
 import net
 import uplinks
 from frames import BROADCAST, KIND, STRANGER, frame, mac, noise, text
-from net import Namespace
+from netns import Namespace
 from uplinks import drain, exchange, meet, program_on, refused, traces, wait_through
 from victim import Victim
 from watch import Monitor, wait_for

@@ -7,6 +7,7 @@ from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import ARP, Ether
 
 import net
+import netns
 from frames import BROADCAST, mac, text
 from test_control import refused
 from vlans import KINDS, enter, leave, mode, tag, vlan_frame
@@ -26,7 +27,7 @@ class HostEnd:
 
     def __init__(self, lan, host_ns, name):
         self.lan, self.name = lan, name
-        self.station = net.Station(host_ns, name)
+        self.station = netns.Station(host_ns, name)
         self.mac = self.station.mac
 
     def send_all(self, frames):

@@ -12,7 +12,7 @@ from scapy.layers.l2 import Ether
 
 import net
 from frames import BROADCAST, frame, text
-from net import Namespace, Station, finish_checksums, veth
+from netns import Namespace, Station, finish_checksums, veth
 from stream import Stream
 from uplinks import (FLAG_NATIVE, FLAG_SKB, External, Veth, counters, drain, exchange, link_info,
                      meet, pins, program_on, put_program, queue_stats, refused, release,

@@ -14,7 +14,7 @@ import pytest
 
 from frames import BROADCAST, KIND, frame, mac, text
 from lan import Lan
-from net import Namespace, Station, in_ns, veth
+from netns import Namespace, Station, in_ns, veth
 from vmswitchd import BUILD
 from vsguest import Guest
 from watch import wait_for

@@ -130,11 +130,16 @@ class Victim:
         if self._thread.is_alive():
             self._thread.join()
 
+    def told(self):
+        """What the switch says of the pair."""
+        return {name: (self.lan.stats(name), self.lan.daemon.drops(name), self.worst)
+                for name in self.names}
+
     def check(self, worst=1.0):
         """Traffic still flows, and nothing of it was harmed or held up, from the beginning on."""
         self.progress()
         for way in self.ways:
-            assert not way.report(), f"{way.src.path} to {way.dst.path}: {way.report()}"
+            assert not way.report(), (way.src.path, way.dst.path, way.report(), self.told())
         assert self.worst < worst, f"a round of the good pair took {self.worst:.2f} s"
         for name in self.names:
             assert not self.lan.daemon.drops(name), (name, self.lan.daemon.drops(name))
