@@ -25,14 +25,24 @@ struct key {
 };
 
 struct vs_fdb {
+	struct vs_fdb_head head;
 	const struct vs_rcu *rcu;
 	struct rte_hash *hash;
 	struct vs_fdb_entry *entry; /* by slot number */
 	int32_t *retired;           /* slots waiting for the grace period */
 	uint32_t size;
 	uint32_t used;
-	uint32_t generation;
 };
+
+/* The last one given to any table. */
+static uint64_t generations;
+
+/* What workers reported of this table, or remember of it, may be out of date. */
+static void renew_generation(struct vs_fdb *fdb)
+{
+	__atomic_store_n(&fdb->head.generation,
+			 __atomic_add_fetch(&generations, 1, __ATOMIC_RELAXED), __ATOMIC_RELEASE);
+}
 
 static struct key make_key(uint16_t fid, const struct rte_ether_addr *mac)
 {
@@ -64,6 +74,7 @@ int vs_fdb_new(const struct vs_rcu *rcu, uint32_t size, struct vs_fdb **ret_fdb)
 	if (!fdb)
 		return -ENOMEM;
 	snprintf(name, sizeof(name), "vs_fdb_%u", atomic_fetch_add(&serial, 1));
+	renew_generation(fdb);
 	fdb->rcu = rcu;
 	fdb->size = size;
 	fdb->hash = rte_hash_create(&params);
@@ -101,12 +112,6 @@ struct vs_fdb_entry *vs_fdb_find(const struct vs_fdb *fdb, uint16_t fid,
 	int32_t slot = rte_hash_lookup(fdb->hash, &key);
 
 	return slot < 0 ? NULL : &fdb->entry[slot];
-}
-
-/* What workers reported of this table may be out of date. */
-static void renew_generation(struct vs_fdb *fdb)
-{
-	__atomic_store_n(&fdb->generation, fdb->generation + 1, __ATOMIC_RELAXED);
 }
 
 /* The address is in the table at @e already. */
@@ -258,11 +263,6 @@ int vs_fdb_walk(const struct vs_fdb *fdb,
 		err = visit(key->fid, &key->mac, &fdb->entry[slot], ctx);
 	}
 	return err;
-}
-
-uint32_t vs_fdb_generation(const struct vs_fdb *fdb)
-{
-	return __atomic_load_n(&fdb->generation, __ATOMIC_RELAXED);
 }
 
 uint32_t vs_fdb_used(const struct vs_fdb *fdb)

@@ -92,6 +92,23 @@ void vs_fdb_free(struct vs_fdb *fdb);
 struct vs_fdb_entry *vs_fdb_find(const struct vs_fdb *fdb, uint16_t fid,
 				 const struct rte_ether_addr *mac);
 
+/**
+ * struct vs_fdb_head - what stands at the beginning of every struct vs_fdb
+ * @generation:	another number whenever entries were removed or moved, and one that no other table
+ *		has or had; 0 is never one
+ */
+struct vs_fdb_head {
+	uint64_t generation;
+};
+
+/** vs_fdb_generation() - worker or control: see struct vs_fdb_head. */
+static inline uint64_t vs_fdb_generation(const struct vs_fdb *fdb)
+{
+	const struct vs_fdb_head *head = (const struct vs_fdb_head *)fdb;
+
+	return __atomic_load_n(&head->generation, __ATOMIC_ACQUIRE);
+}
+
 /** vs_fdb_entry_touch() - worker: a frame from the address was seen in second @now_s. */
 static inline void vs_fdb_entry_touch(struct vs_fdb_entry *e, uint32_t now_s)
 {
@@ -131,9 +148,6 @@ int vs_fdb_walk(const struct vs_fdb *fdb,
 		int (*visit)(uint16_t fid, const struct rte_ether_addr *mac,
 			     const struct vs_fdb_entry *e, void *ctx),
 		void *ctx);
-
-/** vs_fdb_generation() - worker or control: another number whenever entries were removed or moved. */
-uint32_t vs_fdb_generation(const struct vs_fdb *fdb);
 
 /** vs_fdb_used() - entries in the table. */
 uint32_t vs_fdb_used(const struct vs_fdb *fdb);

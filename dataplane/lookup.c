@@ -30,6 +30,14 @@
  * meanwhile: it may have been one of them), and VS_LEARN_RATE_PPS limits what
  * one port may have learnt. A static address (one given to a port) and one that a group of ports
  * shares are never reported from elsewhere.
+ *
+ * DOC: theory of operation: hints
+ *
+ * Bursts ask for the same few addresses again and again, and a look-up in the table costs some 200
+ * instructions. So a worker keeps, by a hash of fid and address, where it found an address last.
+ * A hint is good as long as the table's generation is the same: that changes before the grace
+ * period after which an entry's place is used for another address. Guests whose addresses share
+ * a slot throw each other out of it, and pay for a look-up as they would without.
  */
 #include "dataplane/stages.h"
 
@@ -44,16 +52,56 @@ enum {
 	REPORT_AGAIN_MS = 10,
 };
 
+/* A fid (or a port) and an address in one word. */
+static uint64_t make_key(uint16_t id, const struct rte_ether_addr *mac)
+{
+	uint32_t low;
+	uint16_t high;
+
+	/* Two loads: one word put together in memory would have to wait for its parts. */
+	memcpy(&low, mac->addr_bytes, sizeof(low));
+	memcpy(&high, mac->addr_bytes + sizeof(low), sizeof(high));
+	return (uint64_t)id << 48 | (uint64_t)high << 32 | low;
+}
+
+static uint64_t scramble(uint64_t key)
+{
+	return key * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* vs_fdb_find(), and a hint for the next time. */
+static __rte_noinline struct vs_fdb_entry *find_anew(const struct vs_fdb *fdb, struct vs_hint *hint,
+						     uint64_t key, uint16_t fid,
+						     const struct rte_ether_addr *mac)
+{
+	/* Before the look-up: what is found may be out of date right after. */
+	uint64_t generation = vs_fdb_generation(fdb);
+	struct vs_fdb_entry *e = vs_fdb_find(fdb, fid, mac);
+
+	if (e)
+		*hint = (struct vs_hint){.key = key, .generation = generation, .entry = e};
+	return e;
+}
+
+/* vs_fdb_find(), by a hint where there is one. */
+static inline struct vs_fdb_entry *look_up(struct vs_ctx *ctx, const struct vs_fdb *fdb,
+					   uint16_t fid, const struct rte_ether_addr *mac)
+{
+	uint64_t key = make_key(fid, mac);
+	struct vs_hint *hint = &ctx->hint[scramble(key) >> (64 - VS_HINT_BITS)];
+
+	if (likely(hint->key == key && hint->generation == vs_fdb_generation(fdb)))
+		return hint->entry;
+	return find_anew(fdb, hint, key, fid, mac);
+}
+
 /* Was this very fact reported a moment ago? If not, it is now. */
-static bool reported_lately(struct vs_ctx *ctx, const struct vs_event *ev, uint32_t generation)
+static bool reported_lately(struct vs_ctx *ctx, const struct vs_event *ev, uint64_t generation)
 {
 	struct vs_reported *slot;
-	uint64_t key = 0;
-	uint64_t hash;
+	uint64_t key = make_key(ev->port, &ev->mac);
+	uint64_t hash = scramble(key + ((uint64_t)ev->fid << 24));
 
-	memcpy(&key, &ev->mac, sizeof(ev->mac));
-	key |= (uint64_t)ev->port << 48;
-	hash = (key + ((uint64_t)ev->fid << 24)) * 0x9e3779b97f4a7c15u;
 	slot = &ctx->reported[hash >> (64 - VS_REPORTED_BITS)];
 	if (slot->key == key && slot->fid == ev->fid && slot->generation == generation &&
 	    ctx->now_tsc - slot->when_tsc < rte_get_tsc_hz() / 1000 * REPORT_AGAIN_MS)
@@ -71,31 +119,31 @@ static bool is_group(uint16_t port)
 	return port >= VS_FDB_GROUP_BASE && port < VS_FDB_GROUP_BASE + VS_GROUPS_MAX;
 }
 
-static void learn(struct vs_ctx *ctx, const struct vs_port_hot *port, const struct vs_pkt *pkt)
+/* Control is told that the packet's source is at @port. */
+static __rte_noinline void report(struct vs_ctx *ctx, const struct vs_port_hot *port,
+				  const struct vs_pkt *pkt)
 {
-	const struct rte_ether_addr *src = &vs_l2_eth(pkt)->src_addr;
-	struct vs_fdb_entry *e = vs_fdb_find(port->fdb, pkt->fid, src);
 	struct vs_event ev = {
 		.type = VS_EVENT_LEARN,
 		.port = port->id,
 		.fid = pkt->fid,
-		.mac = *src,
+		.mac = vs_l2_eth(pkt)->src_addr,
 	};
 
-	if (e) {
-		uint16_t at = vs_fdb_entry_port(e);
-
-		if (at == port->id) {
-			vs_fdb_entry_touch(e, ctx->now_s);
-			return;
-		}
-		if (e->kind == VS_FDB_STATIC || is_group(at))
-			return;
-	}
 	if (reported_lately(ctx, &ev, vs_fdb_generation(port->fdb)))
 		return;
 	if (vs_pace_admit(&ctx->pace[port->id].learn, ctx->now_tsc, VS_LEARN_RATE_PPS))
 		vs_event_push(&ctx->events, &ev);
+}
+
+static void learn(struct vs_ctx *ctx, const struct vs_port_hot *port, const struct vs_pkt *pkt)
+{
+	struct vs_fdb_entry *e = look_up(ctx, port->fdb, pkt->fid, &vs_l2_eth(pkt)->src_addr);
+
+	if (likely(e && vs_fdb_entry_port(e) == port->id))
+		vs_fdb_entry_touch(e, ctx->now_s);
+	else if (!e || (e->kind != VS_FDB_STATIC && !is_group(vs_fdb_entry_port(e))))
+		report(ctx, port, pkt);
 }
 
 /* May this port flood one more frame? */
@@ -184,7 +232,7 @@ static enum vs_drop find(struct vs_ctx *ctx, const struct vs_port_hot *port,
 			return VS_DROP_RESERVED_MAC;
 		return flood(ctx, port, pkt, index, domain_of(ctx, pkt)->n);
 	}
-	e = vs_fdb_find(port->fdb, pkt->fid, dst);
+	e = look_up(ctx, port->fdb, pkt->fid, dst);
 	out = e ? vs_fdb_entry_port(e) : VS_FDB_NO_PORT;
 	if (unlikely(out >= VS_PORTS_MAX)) {
 		const struct vs_group *group = ctx->conf->group;

@@ -18,6 +18,21 @@ enum {
 	VS_REPORTED_SLOTS = 1 << VS_REPORTED_BITS,
 };
 
+struct vs_fdb_entry;
+
+/** Slots of the cache that finds again what every burst asks for. */
+enum {
+	VS_HINT_BITS = 9,
+	VS_HINT_SLOTS = 1 << VS_HINT_BITS,
+};
+
+/** struct vs_hint - where an address was found last; all zero: nowhere (see lookup.c) */
+struct vs_hint {
+	uint64_t key;        /* fid and address */
+	uint64_t generation; /* of the table then */
+	struct vs_fdb_entry *entry;
+};
+
 /** struct vs_port_pace - rate limits of one port */
 struct vs_port_pace {
 	struct vs_pace storm;
@@ -28,7 +43,7 @@ struct vs_port_pace {
 /** struct vs_reported - an address that was reported to control, and when */
 struct vs_reported {
 	uint64_t key;        /* address and port */
-	uint32_t generation; /* of the table that did not know it */
+	uint64_t generation; /* of the table that did not know it */
 	uint16_t fid;
 	uint64_t when_tsc;
 };
@@ -53,6 +68,7 @@ struct vs_ctx {
 	struct vs_switch_stats switch_stats[VS_SWITCHES_MAX];
 	struct vs_port_pace pace[VS_PORTS_MAX];
 	struct vs_reported reported[VS_REPORTED_SLOTS];
+	struct vs_hint hint[VS_HINT_SLOTS];
 	struct vs_event_ring events;
 	struct vs_out out[VS_PORTS_MAX];
 };

@@ -86,6 +86,73 @@ static void test_forgotten_is_reported(void **state)
 	sf_free(s);
 }
 
+/* Return: the one port that a frame from port 0 to @dst goes to, or -1: none, or several. */
+static int receiver(struct sf *s, struct rte_ether_addr dst)
+{
+	look_up(s, 0, dst, sf_mac(0));
+	return s->ctx->n_touched == 1 ? s->ctx->touched[0] : -1;
+}
+
+/* What a worker remembers of an address ends with its entry, and with the table. */
+static void test_hint_ends(void **state)
+{
+	struct vs_fdb_filter one = {.what = VS_FDB_ADDRESS, .fid = SF_FID, .mac = sf_mac(9)};
+	struct sf *s = sf_new();
+	struct vs_fdb *other;
+	struct vs_fdb *fdb = s->fdb;
+	unsigned int i;
+
+	sf_learn(s, sf_mac(9), 2, VS_FDB_LEARNT);
+	assert_int_equal(receiver(s, sf_mac(9)), 2);
+	assert_int_equal(receiver(s, sf_mac(9)), 2);
+	sf_learn(s, sf_mac(9), 3, VS_FDB_LEARNT);
+	assert_int_equal(receiver(s, sf_mac(9)), 3);
+
+	assert_int_equal(vs_fdb_remove(s->fdb, &one, NULL, NULL), 1);
+	/* Its place is used again for others. */
+	for (i = 100; i < 200; i++)
+		sf_learn(s, sf_mac(i), 4, VS_FDB_LEARNT);
+	assert_int_equal(receiver(s, sf_mac(9)), -1);
+	sf_learn(s, sf_mac(9), 5, VS_FDB_LEARNT);
+	assert_int_equal(receiver(s, sf_mac(9)), 5);
+
+	assert_int_equal(vs_fdb_new(&s->rcu, 8, &other), 0);
+	assert_true(vs_fdb_generation(other) != vs_fdb_generation(fdb));
+	s->fdb = other;
+	for (i = 0; i < SF_PORTS; i++)
+		s->conf->port[i].fdb = other;
+	sf_learn(s, sf_mac(9), 1, VS_FDB_LEARNT);
+	assert_int_equal(receiver(s, sf_mac(9)), 1);
+	vs_fdb_free(fdb);
+	assert_int_equal(receiver(s, sf_mac(9)), 1);
+	sf_free(s);
+}
+
+static struct rte_ether_addr far_mac(unsigned int i)
+{
+	return (struct rte_ether_addr){{0x02, 1, 0, 0, (uint8_t)(i >> 8), (uint8_t)i}};
+}
+
+/* Many more addresses than hints: each is found at its own port, on its own VLAN. */
+static void test_many_hints(void **state)
+{
+	struct sf *s = sf_new();
+	unsigned int round;
+	unsigned int i;
+
+	for (i = 0; i < 900; i++)
+		sf_learn(s, far_mac(i), (uint16_t)(1 + i % 5), VS_FDB_LEARNT);
+	for (round = 0; round < 3; round++)
+		for (i = 0; i < 900; i++)
+			assert_int_equal(receiver(s, far_mac(i)), 1 + i % 5);
+	/* Not known there. */
+	sf_begin(s);
+	sf_frame(s, 0, far_mac(0), sf_mac(0), 100)->fid = sf_fid(10);
+	vs_lookup(s->ctx, s->burst);
+	assert_int_equal(s->ctx->port_stats[0]->forwarded, 900 * 3);
+	sf_free(s);
+}
+
 static void test_moved_is_reported(void **state)
 {
 	struct sf *s = sf_new();
@@ -482,6 +549,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_learn_event),
 		cmocka_unit_test(test_forgotten_is_reported),
+		cmocka_unit_test(test_hint_ends),
+		cmocka_unit_test(test_many_hints),
 		cmocka_unit_test(test_moved_is_reported),
 		cmocka_unit_test(test_static_is_not_reported),
 		cmocka_unit_test(test_learn_pace),
