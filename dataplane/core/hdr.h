@@ -15,6 +15,25 @@
 #include <stddef.h>
 #include <string.h>
 
+/**
+ * vs_hdr_copy() - copy a private header, or make one
+ *
+ * Most are of 60 to 128 bytes: two pieces of a fixed size that overlap cost less than a call of
+ * memcpy().
+ */
+static inline void vs_hdr_copy(uint8_t *to, const uint8_t *from, uint32_t n)
+{
+	if (n >= 64 && n <= 128) {
+		memcpy(to, from, 64);
+		memcpy(to + n - 64, from + n - 64, 64);
+	} else if (n >= 32 && n < 64) {
+		memcpy(to, from, 32);
+		memcpy(to + n - 32, from + n - 32, 32);
+	} else {
+		memcpy(to, from, n);
+	}
+}
+
 /** struct vs_cursor - the bytes that have not been looked at yet */
 struct vs_cursor {
 	const uint8_t *at;

@@ -12,6 +12,7 @@
 
 #include "dataplane/core/hdr.h"
 
+#include <rte_branch_prediction.h>
 #include <rte_common.h>
 #include <rte_ether.h>
 
@@ -115,7 +116,49 @@ static enum vs_ring_fault take_chain(const struct vs_ring *ring, uint16_t head, 
 	return fault;
 }
 
-static enum vs_ring_fault take_frame(struct vs_ring *ring, struct vs_burst *burst, uint16_t head)
+/*
+ * The usual frame: virtio-net header and frame in one buffer, one descriptor. Return: false, and
+ * nothing is taken, when it is not of that kind; then take_chain() says what it is.
+ */
+static bool take_usual(const struct vs_ring *ring, struct vs_burst *burst, uint16_t head)
+{
+	const uint16_t other = VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT;
+	const struct vs_desc d = vs_shared_load_desc(&ring->desc[head]);
+	struct vs_pkt *pkt = &burst->pkt[burst->n];
+	uint8_t *hdr = burst->hdr[burst->n].bytes;
+	const uint8_t *data;
+	uint32_t n;
+
+	if ((d.flags & other) || d.len < sizeof(pkt->vnet) || d.len > VS_CHAIN_BYTES_MAX)
+		return false;
+	data = vs_mem_at(ring->mem, d.addr, d.len);
+	if (!data)
+		return false;
+	*pkt = (struct vs_pkt){
+		.hdr = hdr,
+		.ext = &burst->ext[burst->n_ext],
+		.len = d.len - ring->hdr_len,
+		.in_port = ring->in_port,
+	};
+	if (likely(ring->hdr_len == sizeof(pkt->vnet)))
+		memcpy(&pkt->vnet, data, sizeof(pkt->vnet));
+	else
+		memcpy(&pkt->vnet, data, ring->hdr_len);
+	n = RTE_MIN(pkt->len, (uint32_t)VS_HDR_BYTES);
+	vs_hdr_copy(hdr, data + ring->hdr_len, n);
+	pkt->hdr_len = (uint16_t)n;
+	if (pkt->len > n) {
+		burst->ext[burst->n_ext++] = (struct vs_extent){
+			.data = data + ring->hdr_len + n,
+			.len = pkt->len - n,
+		};
+		pkt->n_ext = 1;
+	}
+	return true;
+}
+
+static enum vs_ring_fault take_unusual(const struct vs_ring *ring, struct vs_burst *burst,
+				       uint16_t head)
 {
 	struct vs_pkt *pkt = &burst->pkt[burst->n];
 	struct intake in = {
@@ -130,8 +173,6 @@ static enum vs_ring_fault take_frame(struct vs_ring *ring, struct vs_burst *burs
 		.ext = in.ext,
 		.in_port = ring->in_port,
 	};
-	if (head >= ring->size)
-		return VS_RING_HEAD_RANGE;
 	fault = take_chain(ring, head, &in);
 	if (fault != VS_RING_OK)
 		return fault;
@@ -142,9 +183,22 @@ static enum vs_ring_fault take_frame(struct vs_ring *ring, struct vs_burst *burs
 		pkt->len = pkt->hdr_len;
 	if (pkt->drop != VS_DROP_NONE)
 		pkt->n_ext = 0;
+	burst->n_ext = (uint16_t)(burst->n_ext + pkt->n_ext);
+	return VS_RING_OK;
+}
+
+static enum vs_ring_fault take_frame(struct vs_ring *ring, struct vs_burst *burst, uint16_t head)
+{
+	if (head >= ring->size)
+		return VS_RING_HEAD_RANGE;
+	if (unlikely(!take_usual(ring, burst, head))) {
+		enum vs_ring_fault fault = take_unusual(ring, burst, head);
+
+		if (fault != VS_RING_OK)
+			return fault;
+	}
 	ring->heads[ring->taken].id = htole32(head);
 	ring->heads[ring->taken++].len = 0;
-	burst->n_ext = (uint16_t)(burst->n_ext + pkt->n_ext);
 	burst->n++;
 	return VS_RING_OK;
 }

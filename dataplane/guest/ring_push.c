@@ -18,6 +18,9 @@
  */
 #include "dataplane/guest/ring_chain.h"
 
+#include "dataplane/core/hdr.h"
+
+#include <rte_branch_prediction.h>
 #include <rte_common.h>
 
 #include <string.h>
@@ -213,8 +216,62 @@ static enum vs_drop write_frame(struct sink *s, const struct vs_pkt *pkt)
 	return VS_DROP_NONE;
 }
 
+static uint8_t *put(uint8_t *to, const void *from, uint32_t len)
+{
+	memcpy(to, from, len);
+	return to + len;
+}
+
+/*
+ * The usual case: the next buffer is one descriptor, and the frame fits. Return: false, and
+ * nothing is taken, when it is not so; then write_frame() says what it is.
+ */
+static bool push_usual(struct sink *s, const struct vs_pkt *pkt)
+{
+	const uint16_t kind = VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT;
+	const struct virtio_net_hdr_mrg_rxbuf vnet = {.num_buffers = htole16(1)};
+	struct vs_ring *ring = s->ring;
+	const uint16_t mask = (uint16_t)(ring->size - 1);
+	const uint32_t len = ring->hdr_len + pkt->len;
+	struct vring_used_elem *used;
+	struct vs_desc d;
+	uint16_t head;
+	uint8_t *at;
+	unsigned int i;
+
+	if (s->waiting == 0 || s->call_descs >= VS_DELIVER_CALL_DESCS_MAX ||
+	    ring->fault != VS_RING_OK)
+		return false;
+	head = vs_shared_load16(&ring->avail->ring[ring->next_avail & mask]);
+	if (head >= ring->size)
+		return false;
+	d = vs_shared_load_desc(&ring->desc[head]);
+	if ((d.flags & kind) != VRING_DESC_F_WRITE || d.len < len)
+		return false;
+	at = vs_mem_at(ring->mem, d.addr, d.len);
+	if (!at)
+		return false;
+
+	if (likely(ring->hdr_len == sizeof(vnet)))
+		at = put(at, &vnet, sizeof(vnet));
+	else
+		at = put(at, &vnet, ring->hdr_len);
+	vs_hdr_copy(at, pkt->hdr, pkt->hdr_len);
+	at += pkt->hdr_len;
+	for (i = 0; i < pkt->n_ext; i++)
+		at = put(at, pkt->ext[i].data, pkt->ext[i].len);
+	used = &ring->used->ring[(uint16_t)(ring->next_used + s->pending) & mask];
+	used->id = htole32(head);
+	used->len = htole32(len);
+	ring->next_avail++;
+	s->call_descs++;
+	s->waiting--;
+	s->pending++;
+	return true;
+}
+
 /* Write one frame and take its buffers, or leave everything as it was. */
-static enum vs_drop push_frame(struct sink *s, const struct vs_pkt *pkt)
+static enum vs_drop push_unusual(struct sink *s, const struct vs_pkt *pkt)
 {
 	enum vs_drop drop;
 
@@ -235,8 +292,12 @@ void vs_ring_push(struct vs_ring *ring, struct vs_pkt *const *pkt, unsigned int 
 	struct sink s = {.ring = ring, .waiting = vs_ring_waiting(ring)};
 	unsigned int i;
 
-	for (i = 0; i < n; i++)
-		fate[i] = (uint8_t)push_frame(&s, pkt[i]);
+	for (i = 0; i < n; i++) {
+		if (likely(push_usual(&s, pkt[i])))
+			fate[i] = VS_DROP_NONE;
+		else
+			fate[i] = (uint8_t)push_unusual(&s, pkt[i]);
+	}
 
 	if (vs_mem_faults || __atomic_load_n(&ring->mem->lost, __ATOMIC_RELAXED)) {
 		ring->next_avail = (uint16_t)(ring->next_avail - s.pending);

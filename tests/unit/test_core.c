@@ -146,6 +146,25 @@ static void test_tags(void **state)
 		expect_tag("\x08\x00", 2, len, VS_L2_CUT, 0, 0);
 }
 
+/* Every length, and not a byte more. */
+static void test_hdr_copy(void **state)
+{
+	uint8_t from[VS_HDR_BYTES + VS_TAG_BYTES];
+	uint8_t to[sizeof(from) + 1];
+	uint32_t n;
+	uint32_t i;
+
+	for (i = 0; i < sizeof(from); i++)
+		from[i] = (uint8_t)(i + 1);
+	for (n = 0; n <= sizeof(from); n++) {
+		memset(to, 0, sizeof(to));
+		vs_hdr_copy(to, from, n);
+		assert_memory_equal(to, from, n);
+		for (i = n; i < sizeof(to); i++)
+			assert_int_equal(to[i], 0);
+	}
+}
+
 /* A frame of @hdr_len private bytes, and its twin with tag @tci. */
 static void twin_of(uint16_t hdr_len, uint8_t pcp, uint16_t vid, const char *want)
 {
@@ -446,11 +465,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pace),       cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_cursor),     cmocka_unit_test(test_tags),
-		cmocka_unit_test(test_strip),      cmocka_unit_test(test_twin),
-		cmocka_unit_test(test_reserved),   cmocka_unit_test(test_drop_table),
-		cmocka_unit_test(test_drop_sides), cmocka_unit_test(test_events),
-		cmocka_unit_test(test_rcu),        cmocka_unit_test(test_log),
-		cmocka_unit_test(test_log_limit),  cmocka_unit_test(test_log_level),
+		cmocka_unit_test(test_hdr_copy),   cmocka_unit_test(test_strip),
+		cmocka_unit_test(test_twin),       cmocka_unit_test(test_reserved),
+		cmocka_unit_test(test_drop_table), cmocka_unit_test(test_drop_sides),
+		cmocka_unit_test(test_events),     cmocka_unit_test(test_rcu),
+		cmocka_unit_test(test_log),        cmocka_unit_test(test_log_limit),
+		cmocka_unit_test(test_log_level),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

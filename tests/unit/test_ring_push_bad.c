@@ -291,6 +291,32 @@ static void not_writable_in_the_middle(struct rf *f)
 	rf_offer(f, 3);
 }
 
+/* A small frame behind the one that met the fault would fit: nothing is written any more. */
+static void test_nothing_after_a_fault(void **state)
+{
+	struct rf *f = rf_new(16, RF_MERGEABLE, 0);
+	struct vring_used_elem e;
+	struct rf_frame big;
+	struct rf_frame small;
+	struct vs_pkt *list[2];
+	uint8_t fate[2];
+
+	rf_frame_make(&big, 500, 100, 1);
+	rf_frame_make(&small, 60, 100, 2);
+	list[0] = &big.pkt;
+	list[1] = &small.pkt;
+	rf_give(f, LOW, 200, WRITE);
+	head_range(f);
+	vs_ring_push(&f->ring, list, 2, fate);
+	assert_int_equal(fate[0], VS_DROP_RING_BROKEN);
+	assert_int_equal(fate[1], VS_DROP_RING_BROKEN);
+	assert_string_equal(rf_fault(f), "head_range");
+	assert_false(rf_used(f, &e));
+	rf_frame_free(&big);
+	rf_frame_free(&small);
+	rf_free(f);
+}
+
 static void test_faults(void **state)
 {
 	expect_fault(RF_MODERN, head_range, "head_range");
@@ -505,6 +531,7 @@ int main(void)
 		cmocka_unit_test(test_rx_pieces),
 		cmocka_unit_test(test_rx_pieces_of_a_burst),
 		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_nothing_after_a_fault),
 		cmocka_unit_test(test_avail_jump),
 		cmocka_unit_test(test_index_taken_back),
 		cmocka_unit_test(test_index_runs_ahead),
