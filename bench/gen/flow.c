@@ -137,7 +137,7 @@ void gen_flow_reset(struct gen *g)
  * @g: generator
  * @ret_count: sums since the start of the trial, with the time of now
  */
-void gen_flow_count(const struct gen *g, struct gen_count *ret_count)
+void gen_flow_count(struct gen *g, struct gen_count *ret_count)
 {
 	const struct gen_flow *f;
 	struct gen_count c = {0};
@@ -155,6 +155,7 @@ void gen_flow_count(const struct gen *g, struct gen_count *ret_count)
 	c.bad = g->bad;
 	c.strays = g->strays;
 	c.late = g->late;
+	c.overruns = gen_if_overruns(g);
 	c.bytes = g->bytes;
 	c.busy = g->busy;
 	c.steal_ticks = gen_clock_steal();

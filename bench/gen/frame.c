@@ -113,8 +113,7 @@ static uint32_t sum16(const void *data, uint32_t len, uint32_t sum)
 static void put_transport(const struct gen *g, const struct gen_flow *f, const struct iphdr *ip,
 			  uint8_t *at, uint32_t len)
 {
-	uint32_t queue = (uint32_t)(f->lane->pair - f->lane->guest->pair);
-	uint16_t port = htons((uint16_t)(49152 + queue));
+	uint16_t port = htons((uint16_t)(49152 + f->lane->queue));
 	static const uint8_t options[TSO_OPTIONS] = {TCPOPT_NOP, TCPOPT_NOP, TCPOPT_TIMESTAMP,
 						     TCPOLEN_TIMESTAMP};
 	struct tcphdr tcp = {.source = port,

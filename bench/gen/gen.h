@@ -6,10 +6,12 @@
  * vsgen: a load generator of many guests in one thread.
  *
  * Files: opt (command line), setup (guests up), frame (what frames look like), flow (who sends to
- * whom, sequence numbers), tx and rx (data path), load (pacing and the loop), trial (windows and
- * totals), report (JSON out), command (JSON in), hist (latency), probe (cache line between two
- * CPUs), null (back end that does nothing), clock (time, CPUs).
+ * whom, sequence numbers), stamp (frames in place), tx and rx (guests' data path), iface (stations
+ * on interfaces), load (pacing and the loop), trial (windows and totals), report (JSON out),
+ * command (JSON in), hist (latency), probe (cache line between two CPUs), null (back end that does
+ * nothing), clock (time, CPUs).
  *
+ * What sends and receives is a guest, or an interface; "guest" with a number means either.
  * A frame carries a stamp behind its headers. All times are TSC cycles unless a name says ns.
  */
 
@@ -22,6 +24,7 @@
 #include <stdint.h>
 
 #define GEN_MAX_GUESTS 384
+#define GEN_MAX_IFS 16
 #define GEN_MAX_MACS (1u << 20)
 #define GEN_MAX_WINDOWS 1000
 #define GEN_MIN_FRAME 64u
@@ -58,7 +61,8 @@ enum gen_size {
 
 struct gen_opt {
 	const char *socket; /* with one %u for the number of the guest */
-	uint32_t guests;
+	uint32_t guests;    /* interfaces included, which have the last numbers */
+	uint32_t n_ifs;
 	uint32_t quiet; /* the last so many of them take no part */
 	uint32_t pairs;
 	uint32_t ring;
@@ -66,6 +70,7 @@ struct gen_opt {
 	uint32_t size; /* bytes without FCS; of GEN_SIZE_FIXED and GEN_SIZE_TSO */
 	uint32_t check;
 	uint32_t timeout_s;
+	const char *interface[GEN_MAX_IFS];
 	int32_t cpu; /* -1: not pinned */
 	int32_t null_cpu;
 	enum gen_flow_kind flow;
@@ -130,10 +135,27 @@ enum gen_shape {
 	GEN_SHAPE_PIECES,   /* virtio and other headers, then pieces of GEN_PIECE */
 };
 
-/** One queue pair of one guest. */
+struct gen;
+struct gen_if;
+struct gen_lane;
+
+/** What drives a lane. */
+struct gen_lane_ops {
+	/* Send up to @n frames of a flow; returns their number, or -errno. */
+	int (*send)(struct gen *g, struct gen_flow *f, uint32_t n, uint64_t now);
+	/* Receive a burst; returns its frames, or -errno. */
+	int (*poll)(struct gen *g, struct gen_lane *l, uint64_t now);
+	/* Whether the other side is away. */
+	bool (*is_down)(const struct gen_lane *l);
+};
+
+/** One queue pair of one guest, or an interface. */
 struct gen_lane {
-	struct vsg_guest *guest;
+	const struct gen_lane_ops *ops;
+	struct vsg_guest *guest; /* NULL: interface */
 	struct vsg_pair *pair;
+	struct gen_if *nic; /* NULL: guest */
+	uint16_t queue;
 	struct gen_flow *only; /* the one flow that arrives here, NULL if there are more */
 	uint16_t number;       /* of the guest */
 	bool quiet;
@@ -154,6 +176,7 @@ struct gen_count {
 	uint64_t not_sent;
 	uint64_t late;
 	uint64_t strays;
+	uint64_t overruns;
 	uint64_t bytes;
 	uint64_t busy;
 	uint64_t steal_ticks;
@@ -234,6 +257,12 @@ uint64_t gen_clock_steal(void);
 double gen_clock_steal_share(uint64_t ticks, double seconds);
 extern volatile int gen_stop;
 
+/** Stations that are guests; the others are interfaces. */
+static inline uint32_t gen_opt_vms(const struct gen_opt *opt)
+{
+	return opt->guests - opt->n_ifs;
+}
+
 static inline uint64_t gen_tsc(void)
 {
 	return __builtin_ia32_rdtsc();
@@ -258,13 +287,14 @@ uint32_t gen_frame_bufs(const struct gen *g);
 /* flow */
 int gen_flow_init(struct gen *g);
 void gen_flow_reset(struct gen *g);
-void gen_flow_count(const struct gen *g, struct gen_count *ret_count);
+void gen_flow_count(struct gen *g, struct gen_count *ret_count);
 void gen_flow_late(struct gen_flow *f, uint32_t seq, uint64_t *bad);
 void gen_flow_give_up(struct gen *g, struct gen_flow *f);
 double gen_flow_jain(const struct gen *g, const uint64_t *before);
 uint64_t gen_flow_inflight(const struct gen *g);
 
-/* tx */
+/* tx; gen_guest_ops drives the lanes of guests */
+extern const struct gen_lane_ops gen_guest_ops;
 int gen_tx_init(struct gen *g);
 int gen_tx_reap(struct gen_lane *l);
 int gen_tx_prefill(struct gen *g);
@@ -273,6 +303,11 @@ int gen_tx_send(struct gen *g, struct gen_flow *f, uint32_t n, uint64_t now);
 /* rx */
 int gen_rx_poll(struct gen *g, struct gen_lane *l, uint64_t now);
 void gen_rx_null_fill(struct gen *g);
+
+/* iface */
+int gen_if_open(struct gen *g, struct gen_lane *l, const char *name);
+uint64_t gen_if_overruns(struct gen *g);
+void gen_if_close(struct gen_lane *l);
 
 /* load */
 int gen_load_run(struct gen *g, uint64_t until);

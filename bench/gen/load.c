@@ -26,7 +26,7 @@
 static int poll_lane(struct gen *g, struct gen_lane *l)
 {
 	uint64_t t = gen_tsc();
-	int n = gen_rx_poll(g, l, t);
+	int n = l->ops->poll(g, l, t);
 
 	if (n <= 0)
 		return n;
@@ -57,7 +57,7 @@ static int poll_all(struct gen *g)
 static int send_some(struct gen *g, struct gen_flow *f, uint32_t want)
 {
 	uint64_t t = gen_tsc();
-	int n = gen_tx_send(g, f, want, t);
+	int n = f->lane->ops->send(g, f, want, t);
 
 	if (n > 0)
 		g->busy += gen_tsc() - t;
@@ -133,7 +133,7 @@ static int housekeep(struct gen *g, uint64_t now)
 		gen_setup_revive(g);
 	for (i = 0; i < g->n_lanes && n >= 0; i++) {
 		if (g->lane[i].quiet)
-			n = gen_rx_poll(g, &g->lane[i], now);
+			n = g->lane[i].ops->poll(g, &g->lane[i], now);
 	}
 	for (i = 0; i < g->n_flows; i++) {
 		f = &g->flow[i];
@@ -242,7 +242,7 @@ static int learn_one(struct gen *g, struct gen_flow *f, uint32_t mac)
 
 	while (src < g->active && !gen_stop) {
 		lend(g, f, src, mac);
-		n = gen_tx_send(g, f, 1, 0);
+		n = f->lane->ops->send(g, f, 1, 0);
 		if (n < 0)
 			return n;
 		src += (uint32_t)n;

@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <net/if.h>
 #include <unistd.h>
 
 static const char usage[] =
 	"usage: vsgen --socket PATH-WITH-%u --guests N [options], or vsgen --null [options]\n"
-	"  --guests N          1..384 (2)\n"
+	"  --guests N          0..384 (2)\n"
+	"  --interface NAME    one more station, on an interface; up to 16 times\n"
 	"  --connect           connect to the switch's sockets instead of listening\n"
 	"  --flow KIND         pairs | all-to-one | one-to-all | null (= --null)\n"
 	"  --one-way           pairs: only from even to odd guests\n"
@@ -34,6 +36,7 @@ static const char usage[] =
 enum id {
 	OPT_SOCKET = 256,
 	OPT_GUESTS,
+	OPT_INTERFACE,
 	OPT_CONNECT,
 	OPT_FLOW,
 	OPT_ONE_WAY,
@@ -59,6 +62,7 @@ enum id {
 static const struct option longs[] = {
 	{"socket", required_argument, NULL, OPT_SOCKET},
 	{"guests", required_argument, NULL, OPT_GUESTS},
+	{"interface", required_argument, NULL, OPT_INTERFACE},
 	{"connect", no_argument, NULL, OPT_CONNECT},
 	{"flow", required_argument, NULL, OPT_FLOW},
 	{"one-way", no_argument, NULL, OPT_ONE_WAY},
@@ -214,6 +218,18 @@ static int set_switch(struct gen_opt *opt, int id)
 	return -EINVAL;
 }
 
+static int add_interface(struct gen_opt *opt, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len >= IFNAMSIZ)
+		return complain("--interface", name, "a name of 1..15 characters is wanted");
+	if (opt->n_ifs == GEN_MAX_IFS)
+		return complain("--interface", name, "there are 16 already");
+	opt->interface[opt->n_ifs++] = name;
+	return 0;
+}
+
 static int set_value(struct gen_opt *opt, int id, const char *v)
 {
 	switch (id) {
@@ -221,7 +237,9 @@ static int set_value(struct gen_opt *opt, int id, const char *v)
 		opt->socket = v;
 		return 0;
 	case OPT_GUESTS:
-		return number("--guests", v, 1, GEN_MAX_GUESTS, &opt->guests);
+		return number("--guests", v, 0, GEN_MAX_GUESTS, &opt->guests);
+	case OPT_INTERFACE:
+		return add_interface(opt, v);
 	case OPT_FLOW:
 		return set_flow(opt, v);
 	case OPT_SIZE:
@@ -258,29 +276,54 @@ static bool is_path_good(const char *path)
 	return p && p[1] == 'u' && !strchr(p + 1, '%');
 }
 
-static int judge(struct gen_opt *opt)
+/* What stations on interfaces cannot do, or NULL. */
+static const char *judge_interfaces(const struct gen_opt *opt)
+{
+	if (opt->n_ifs == 0)
+		return opt->guests == 0 ? "without --interface, --guests is 1..384" : NULL;
+	if (opt->guests > GEN_MAX_GUESTS)
+		return "there are more than 384 guests and interfaces";
+	if (opt->null || opt->quiet || opt->pairs > 1)
+		return "--interface goes without --null, --quiet-guests and --pairs";
+	if (opt->touch == GEN_TOUCH_NONE || opt->size_kind == GEN_SIZE_TSO)
+		return "--interface goes without --touch none and --size tso";
+	return NULL;
+}
+
+/* What else does not go together, or NULL. */
+static const char *judge_load(const struct gen_opt *opt)
 {
 	uint32_t active = opt->guests - opt->quiet;
-	const char *why = NULL;
 
+	if (opt->quiet > opt->guests)
+		return "--quiet-guests is more than --guests";
+	if (opt->ring & (opt->ring - 1))
+		return "--ring is no power of two";
+	if (!opt->null && gen_opt_vms(opt) && (!opt->socket || !is_path_good(opt->socket)))
+		return "--socket needs a path with %u in it, once, for the number of the guest";
+	if (opt->flow == GEN_FLOW_PAIRS && active % 2 && active > 1)
+		return "--flow pairs needs an even number of guests that are not quiet";
+	if (opt->null && opt->flow != GEN_FLOW_PAIRS)
+		return "--null goes with --flow pairs";
+	if (opt->null && (opt->check || active < 2))
+		return "--null goes with two guests or more, and without --check";
+	if (opt->touch == GEN_TOUCH_NONE && opt->check)
+		return "--touch none reads nothing, so it has nothing to --check";
+	if (opt->touch == GEN_TOUCH_NONE && opt->flow == GEN_FLOW_ONE_TO_ALL)
+		return "--touch none cannot tell the receivers of --flow one-to-all apart";
+	return NULL;
+}
+
+static int judge(struct gen_opt *opt)
+{
+	const char *why;
+
+	opt->guests += opt->n_ifs;
 	if (!opt->ring)
 		opt->ring = opt->profile == VSG_PROFILE_LEGACY ? 256 : 1024;
-	if (opt->quiet > opt->guests)
-		why = "--quiet-guests is more than --guests";
-	else if (opt->ring & (opt->ring - 1))
-		why = "--ring is no power of two";
-	else if (!opt->null && (!opt->socket || !is_path_good(opt->socket)))
-		why = "--socket needs a path with %u in it, once, for the number of the guest";
-	else if (opt->flow == GEN_FLOW_PAIRS && active % 2 && active > 1)
-		why = "--flow pairs needs an even number of guests that are not quiet";
-	else if (opt->null && opt->flow != GEN_FLOW_PAIRS)
-		why = "--null goes with --flow pairs";
-	else if (opt->null && (opt->check || active < 2))
-		why = "--null goes with two guests or more, and without --check";
-	else if (opt->touch == GEN_TOUCH_NONE && opt->check)
-		why = "--touch none reads nothing, so it has nothing to --check";
-	else if (opt->touch == GEN_TOUCH_NONE && opt->flow == GEN_FLOW_ONE_TO_ALL)
-		why = "--touch none cannot tell the receivers of --flow one-to-all apart";
+	why = judge_interfaces(opt);
+	if (!why)
+		why = judge_load(opt);
 	if (!why)
 		return 0;
 	fprintf(stderr, "vsgen: %s\n", why);

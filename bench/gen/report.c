@@ -54,7 +54,7 @@ static json_t *features_of(const struct gen *g)
 	json_t *list = json_array();
 	size_t i;
 
-	for (i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
+	for (i = 0; g->guest[0] && i < sizeof(bits) / sizeof(bits[0]); i++) {
 		if (g->guest[0]->features >> bits[i].bit & 1)
 			json_array_append_new(list, json_string(bits[i].name));
 	}
@@ -88,18 +88,21 @@ void gen_report_ready(const struct gen *g, const char *event)
 	static const char *const profiles[] = {"linux", "legacy", "netkvm"};
 	static const char *const touches[] = {"all", "header", "none"};
 	const struct gen_opt *o = &g->opt;
-	json_t *line;
+	json_t *line, *ifs = json_array();
 	char buf[16];
+	uint32_t i;
 
+	for (i = 0; i < o->n_ifs; i++)
+		json_array_append_new(ifs, json_string(o->interface[i]));
 	line = json_pack("{s:s, s:i, s:i, s:i, s:s, s:b, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:b,"
-			 " s:b, s:f, s:o, s:o}",
+			 " s:b, s:f, s:o, s:o, s:o}",
 			 "event", event, "guests", (int)o->guests, "quiet", (int)o->quiet, "flows",
 			 (int)g->n_flows, "flow", flows[o->flow], "one_way", (int)o->one_way,
 			 "size", gen_opt_size(o, buf, sizeof(buf)), "profile", profiles[o->profile],
 			 "touch", touches[o->touch], "ring", (int)o->ring, "pairs", (int)o->pairs,
 			 "macs_per_guest", (int)o->macs, "cpu", (int)o->cpu, "null", (int)o->null,
 			 "hugepages", (int)g->huge, "tsc_hz", g->hz, "features", features_of(g),
-			 "macs", macs_of(g));
+			 "macs", macs_of(g), "interfaces", ifs);
 	gen_report(line);
 }
 
@@ -117,19 +120,19 @@ json_t *gen_report_counts(const struct gen_count *a, const struct gen_count *b, 
 	double seconds = (double)(b->tsc - a->tsc) / hz;
 	uint64_t busy = b->busy - a->busy;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}",
-			 "sent", (json_int_t)(b->sent - a->sent), "received", (json_int_t)received,
-			 "lost", (json_int_t)(b->lost - a->lost), "reordered",
-			 (json_int_t)(b->reordered - a->reordered), "duplicates",
-			 (json_int_t)(b->duplicates - a->duplicates), "bad",
-			 (json_int_t)(b->bad - a->bad), "not_sent",
-			 (json_int_t)(b->not_sent - a->not_sent), "late",
-			 (json_int_t)(b->late - a->late), "strays",
-			 (json_int_t)(b->strays - a->strays), "bytes",
-			 (json_int_t)(b->bytes - a->bytes), "seconds", seconds, "gen_busy",
-			 seconds > 0 ? (double)busy / (seconds * hz) : 0.0, "cycles_per_frame",
-			 received ? (double)busy / (double)received : 0.0, "steal",
-			 gen_clock_steal_share(b->steal_ticks - a->steal_ticks, seconds));
+	return json_pack(
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}",
+		"sent", (json_int_t)(b->sent - a->sent), "received", (json_int_t)received, "lost",
+		(json_int_t)(b->lost - a->lost), "reordered",
+		(json_int_t)(b->reordered - a->reordered), "duplicates",
+		(json_int_t)(b->duplicates - a->duplicates), "bad", (json_int_t)(b->bad - a->bad),
+		"not_sent", (json_int_t)(b->not_sent - a->not_sent), "late",
+		(json_int_t)(b->late - a->late), "strays", (json_int_t)(b->strays - a->strays),
+		"overruns", (json_int_t)(b->overruns - a->overruns), "bytes",
+		(json_int_t)(b->bytes - a->bytes), "seconds", seconds, "gen_busy",
+		seconds > 0 ? (double)busy / (seconds * hz) : 0.0, "cycles_per_frame",
+		received ? (double)busy / (double)received : 0.0, "steal",
+		gen_clock_steal_share(b->steal_ticks - a->steal_ticks, seconds));
 }
 
 /**

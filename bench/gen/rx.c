@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bench/gen/stamp.h"
 #include "bench/guest/ringops.h"
 
 struct buf {
@@ -18,21 +19,6 @@ struct buf {
 	uint32_t len;
 	uint16_t head;
 };
-
-/* Read every byte; vectors are up to the compiler. */
-static uint64_t read_all(const uint8_t *p, uint32_t n)
-{
-	uint64_t v, sum = 0;
-	uint32_t i;
-
-	for (i = 0; i + 8 <= n; i += 8) {
-		memcpy(&v, p + i, sizeof(v));
-		sum += v;
-	}
-	for (; i < n; i++)
-		sum += p[i];
-	return sum;
-}
 
 /* Visit the bytes of one buffer, from its descriptors in order; @skip is the virtio header. */
 static uint64_t visit(const struct gen *g, const struct gen_lane *l, const struct buf *b,
@@ -50,7 +36,7 @@ static uint64_t visit(const struct gen *g, const struct gen_lane *l, const struc
 		if (copy)
 			memcpy(copy, b->ptr + guest->rx_off[i] + at, n - at);
 		else
-			sum += read_all(b->ptr + guest->rx_off[i] + at, n - at);
+			sum += gen_read_all(b->ptr + guest->rx_off[i] + at, n - at);
 		copy = copy ? copy + (n - at) : NULL;
 	}
 	return sum;
@@ -86,7 +72,8 @@ static void touch(struct gen *g, const struct gen_lane *l, const struct buf *b, 
 	if (n_bufs == 1 && len + (l->rx_data - l->guest->rx_off[l->guest->n_rx_seg - 1]) <=
 				   l->guest->rx_seg[l->guest->n_rx_seg - 1]) {
 		if (len > g->head_len)
-			g->sink += read_all(b->ptr + l->rx_data + g->head_len, len - g->head_len);
+			g->sink +=
+				gen_read_all(b->ptr + l->rx_data + g->head_len, len - g->head_len);
 		return;
 	}
 	for (i = 0; i < n_bufs; i++)
@@ -96,30 +83,15 @@ static void touch(struct gen *g, const struct gen_lane *l, const struct buf *b, 
 static inline void account(struct gen *g, const struct gen_lane *l, const struct buf *b,
 			   uint32_t n_bufs, uint32_t len, uint64_t now)
 {
-	struct gen_stamp st;
 	struct gen_flow *f;
 
 	if (len < GEN_MIN_FRAME || b->len < g->hdr_len + GEN_MIN_FRAME) {
 		g->strays++;
 		return;
 	}
-	memcpy(&st, b->ptr + l->rx_data + g->stamp_at, sizeof(st));
-	if (st.magic != GEN_MAGIC || st.trial != g->trial || st.flow >= g->n_flows ||
-	    g->flow[st.flow].dst != l->number) {
-		g->strays++;
+	f = gen_frame_note(g, l->number, b->ptr + l->rx_data, len, now);
+	if (!f)
 		return;
-	}
-	f = &g->flow[st.flow];
-	if (((st.seq - f->rx_next) & f->seq_mask) == 0) {
-		f->rx_next++;
-		f->received++;
-	} else {
-		gen_flow_late(f, st.seq, &g->bad);
-	}
-	g->received[l->number]++;
-	g->bytes += len;
-	if (g->latency)
-		gen_hist_add(g->hist, now - st.tsc);
 	if (g->opt.touch == GEN_TOUCH_ALL)
 		touch(g, l, b, n_bufs, len);
 	if (g->check_left > 0 && --g->check_left == 0)

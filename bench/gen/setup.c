@@ -89,7 +89,7 @@ static int new_guests(struct gen *g, struct vsg_cfg *cfg, uint32_t *ret_failed)
 	uint32_t i;
 	int err;
 
-	for (i = 0; i < g->opt.guests; i++) {
+	for (i = 0; i < gen_opt_vms(&g->opt); i++) {
 		err = new_guest(g, cfg, i);
 		if (err) {
 			*ret_failed = i;
@@ -103,7 +103,7 @@ static void free_guests(struct gen *g)
 {
 	uint32_t i;
 
-	for (i = 0; i < g->opt.guests; i++) {
+	for (i = 0; i < gen_opt_vms(&g->opt); i++) {
 		vsg_guest_free(g->guest[i]);
 		g->guest[i] = NULL;
 	}
@@ -218,35 +218,58 @@ static void set_shape(const struct gen *g, struct gen_lane *l)
 		l->shape = GEN_SHAPE_PIECES;
 }
 
+static void make_guest_lane(const struct gen *g, struct gen_lane *l, struct vsg_guest *guest)
+{
+	uint32_t last = guest->n_rx_seg - 1;
+
+	l->ops = &gen_guest_ops;
+	l->guest = guest;
+	l->pair = &guest->pair[l->queue];
+	l->rx_data = guest->rx_off[last] + (last ? 0 : guest->hdr_len);
+	set_shape(g, l);
+}
+
 static int make_lanes(struct gen *g)
 {
-	uint32_t i, k, last;
+	uint32_t i, station;
 	struct gen_lane *l;
 
 	g->n_lanes = g->opt.guests * g->opt.pairs;
 	g->lane = calloc(g->n_lanes, sizeof(*g->lane));
 	if (!g->lane)
 		return -ENOMEM;
-	for (i = 0; i < g->opt.guests; i++) {
-		last = g->guest[i]->n_rx_seg - 1;
-		for (k = 0; k < g->opt.pairs; k++) {
-			l = &g->lane[i * g->opt.pairs + k];
-			l->guest = g->guest[i];
-			l->pair = &l->guest->pair[k];
-			l->number = (uint16_t)i;
-			l->quiet = i >= g->active;
-			l->rx_data = l->guest->rx_off[last] + (last ? 0 : l->guest->hdr_len);
-			set_shape(g, l);
-		}
+	for (i = 0; i < g->n_lanes; i++) {
+		l = &g->lane[i];
+		station = i / g->opt.pairs;
+		l->number = (uint16_t)station;
+		l->queue = (uint16_t)(i % g->opt.pairs);
+		l->quiet = station >= g->active;
+		if (station < gen_opt_vms(&g->opt))
+			make_guest_lane(g, l, g->guest[station]);
 	}
 	return 0;
 }
 
+/* @told says whether an error has been reported. */
+static int open_interfaces(struct gen *g, bool *told)
+{
+	uint32_t i, first = g->n_lanes - g->opt.n_ifs;
+	int err = 0;
+
+	for (i = 0; i < g->opt.n_ifs && !err; i++)
+		err = gen_if_open(g, &g->lane[first + i], g->opt.interface[i]);
+	*told = err != 0;
+	return err;
+}
+
 static void settle_features(struct gen *g)
 {
-	uint64_t features = g->guest[0]->features;
 	uint32_t i, bufs = 1;
+	uint64_t features;
 
+	if (!g->guest[0])
+		return;
+	features = g->guest[0]->features;
 	g->hdr_len = g->guest[0]->hdr_len;
 	for (i = 0; i < g->guest[0]->n_rx_seg; i++)
 		g->rx_room += g->guest[0]->rx_seg[i];
@@ -254,6 +277,23 @@ static void settle_features(struct gen *g)
 	if (g->mergeable)
 		bufs = longest(&g->opt) / g->guest[0]->rx_seg[g->guest[0]->n_rx_seg - 1] + 1;
 	g->rx_max = bufs * GEN_BURST < GEN_MAX_BUFS ? bufs * GEN_BURST : GEN_MAX_BUFS;
+}
+
+static int start_guests(struct gen *g)
+{
+	uint32_t i;
+	int err;
+
+	for (i = 0; i < gen_opt_vms(&g->opt); i++) {
+		err = gen_stop ? -EINTR : start_guest(g, i);
+		if (err)
+			return err;
+		if (g->guest[i]->features != g->guest[0]->features) {
+			gen_report_error("guest %u was granted other features than guest 0", i);
+			return -ENOTSUP;
+		}
+	}
+	return 0;
 }
 
 /**
@@ -264,33 +304,28 @@ static void settle_features(struct gen *g)
  */
 int gen_setup_start(struct gen *g)
 {
-	uint32_t i;
+	bool told = false;
 	int err;
 
-	fprintf(stderr, "vsgen: %u guests, %s\n", g->opt.guests,
-		g->opt.null ? "null back end"
-			    : (g->opt.connect ? "connecting" : "waiting for the switch"));
-	for (i = 0; i < g->opt.guests; i++) {
-		err = gen_stop ? -EINTR : start_guest(g, i);
-		if (err)
-			return err;
-		if (g->guest[i]->features != g->guest[0]->features) {
-			gen_report_error("guest %u was granted other features than guest 0", i);
-			return -ENOTSUP;
-		}
-	}
+	fprintf(stderr, "vsgen: %u guests, %u interfaces, %s\n", gen_opt_vms(&g->opt), g->opt.n_ifs,
+		g->opt.null ? "null back end" : "waiting for the switch");
+	err = start_guests(g);
+	if (err)
+		return err;
 	settle_features(g);
 	g->trial = 1;
-	err = make_lanes(g);
+	err = gen_frame_init(g);
 	if (!err)
-		err = gen_frame_init(g);
+		err = make_lanes(g);
+	if (!err)
+		err = open_interfaces(g, &told);
 	if (!err)
 		err = gen_flow_init(g);
 	if (!err)
 		err = gen_tx_init(g);
 	if (!err && g->opt.null)
 		err = gen_null_start(g);
-	if (err)
+	if (err && !told)
 		gen_report_error("setting up: %s", strerror(-err));
 	return err;
 }
@@ -309,9 +344,9 @@ int gen_setup_reconnect(struct gen *g)
 	uint32_t i;
 	int err;
 
-	for (i = 0; i < g->opt.guests; i++)
+	for (i = 0; i < gen_opt_vms(&g->opt); i++)
 		vsg_guest_hangup(g->guest[i]);
-	for (i = 0; i < g->opt.guests; i++) {
+	for (i = 0; i < gen_opt_vms(&g->opt); i++) {
 		err = vsg_guest_start(g->guest[i], (int)g->opt.timeout_s * 1000);
 		if (!err)
 			err = vsg_guest_query(g->guest[i], VSG_REQ_GET_FEATURES, &features);
@@ -334,7 +369,7 @@ void gen_setup_revive(struct gen *g)
 {
 	uint32_t i;
 
-	for (i = 0; i < g->opt.guests; i++) {
+	for (i = 0; i < gen_opt_vms(&g->opt); i++) {
 		if (vsg_chan_is_alive(&g->guest[i]->chan) && g->guest[i]->started)
 			continue;
 		vsg_guest_hangup(g->guest[i]);
@@ -351,8 +386,12 @@ void gen_setup_revive(struct gen *g)
  */
 void gen_setup_close(struct gen *g)
 {
+	uint32_t i;
+
 	gen_probe_stop(g);
 	gen_null_stop(g);
+	for (i = 0; g->lane && i < g->n_lanes; i++)
+		gen_if_close(&g->lane[i]);
 	free_guests(g);
 	free(g->lane);
 	free(g->flow);

@@ -22,7 +22,7 @@ struct span {
 	uint64_t received[GEN_MAX_GUESTS];
 };
 
-static void mark(const struct gen *g, struct span *s)
+static void mark(struct gen *g, struct span *s)
 {
 	memcpy(s->received, g->received, sizeof(s->received));
 	gen_flow_count(g, &s->count);
@@ -46,7 +46,7 @@ static uint32_t count_down(const struct gen *g)
 	uint32_t i, down = 0;
 
 	for (i = 0; i < g->opt.guests && !g->opt.null; i++)
-		down += !vsg_chan_is_alive(&g->guest[i]->chan);
+		down += g->lane[i * g->opt.pairs].ops->is_down(&g->lane[i * g->opt.pairs]);
 	return down;
 }
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bench/gen/stamp.h"
 #include "bench/guest/ringops.h"
 
 #define AHEAD 4u /* frames whose buffer is fetched beforehand */
@@ -117,51 +118,16 @@ static inline void put_desc(const struct gen *g, struct gen_lane *l, const struc
 	}
 }
 
-/* Next addresses of a flow: both walk through all of them, at different paces. */
-static void put_macs(const struct gen *g, struct gen_flow *f, uint8_t *frame)
-{
-	gen_frame_mac(f->dst, f->dst_mac, frame);
-	gen_frame_mac(f->src, f->src_mac, frame + 6);
-	f->src_mac = f->src_mac + 1 < g->opt.macs ? f->src_mac + 1 : 0;
-	f->dst_mac += 7919;
-	while (f->dst_mac >= g->opt.macs)
-		f->dst_mac -= g->opt.macs;
-}
-
-static inline uint32_t next_size(const struct gen *g, struct gen_flow *f)
-{
-	uint32_t k;
-
-	if (g->n_sizes == 1)
-		return 0;
-	k = g->size_order[f->size_at];
-	f->size_at = f->size_at + 1 < g->n_order ? f->size_at + 1 : 0;
-	return k;
-}
-
-/* Write one frame with its descriptors; returns its length. */
-static inline uint32_t put_frame(struct gen *g, struct gen_flow *f, uint16_t head, uint64_t now)
+/* Write one frame with its descriptors. */
+static inline void put_frame(struct gen *g, struct gen_flow *f, uint16_t head, uint64_t now)
 {
 	const struct vsg_slot *slot = &f->lane->pair->tx_slot[head];
-	uint32_t k = next_size(g, f);
-	uint32_t len = g->size[k];
-	uint8_t *frame = slot->ptr + g->hdr_len;
-	uint8_t *stamp = frame + g->stamp_at;
+	uint32_t len;
 
 	/* The header may be shorter: the frame then overwrites what is too much. */
 	memcpy(slot->ptr, &g->vhdr, sizeof(g->vhdr));
-	memcpy(frame, f->head[k], GEN_MIN_FRAME);
-	if (g->head_len > GEN_MIN_FRAME)
-		memcpy(frame + GEN_MIN_FRAME, f->head[k] + GEN_MIN_FRAME, GEN_HEAD - GEN_MIN_FRAME);
-	if (g->opt.macs > 1)
-		put_macs(g, f, frame);
-	memcpy(stamp + offsetof(struct gen_stamp, seq), &f->tx_seq, sizeof(f->tx_seq));
-	memcpy(stamp + offsetof(struct gen_stamp, tsc), &now, sizeof(now));
-	f->tx_seq++;
-	if (g->opt.touch == GEN_TOUCH_ALL && len > g->head_len)
-		memcpy(frame + g->head_len, g->pattern + g->head_len, len - g->head_len);
+	len = gen_frame_write(g, f, slot->ptr + g->hdr_len, now);
 	put_desc(g, f->lane, slot, head, len);
-	return len;
 }
 
 static int init_lane(struct gen *g, struct gen_lane *l)
@@ -196,7 +162,9 @@ int gen_tx_init(struct gen *g)
 	int err;
 
 	for (i = 0; i < g->n_lanes; i++) {
-		err = g->lane[i].quiet ? 0 : init_lane(g, &g->lane[i]);
+		if (g->lane[i].quiet || !g->lane[i].guest)
+			continue;
+		err = init_lane(g, &g->lane[i]);
 		if (err)
 			return err;
 	}
@@ -297,3 +265,14 @@ int gen_tx_send(struct gen *g, struct gen_flow *f, uint32_t n, uint64_t now)
 	err = vsg_ring_kick(&p->tx);
 	return err < 0 ? err : (int)n;
 }
+
+static bool is_down(const struct gen_lane *l)
+{
+	return !vsg_chan_is_alive(&l->guest->chan);
+}
+
+const struct gen_lane_ops gen_guest_ops = {
+	.send = gen_tx_send,
+	.poll = gen_rx_poll,
+	.is_down = is_down,
+};

@@ -33,8 +33,8 @@ class Attached(Peer):
         """The workloads that can be made with so many ports and without commands to the switch."""
         chosen = [ALL[name] for name in names or USUAL]
         for one in chosen:
-            if one.kind not in ("closed", "fair", "loss", "latency") or not (
-                    one.needs in ("", "TSO")):
+            if one.kind not in ("closed", "fair", "loss", "latency") or one.way or one.static or (
+                    one.needs not in ("", "TSO")):
                 raise BenchError(f"{one.name} cannot be measured on attached ports")
             if one.flow != "pairs" and one.guests > args.attach_guests:
                 raise BenchError(f"{one.name} needs {one.guests} ports")

@@ -11,6 +11,7 @@ import time
 
 from . import bins
 from .machine import Watch
+from .nets import net_for
 from .procs import BenchError
 from .trial import mpps
 
@@ -63,11 +64,16 @@ def copy_rate(size, seconds=COPY_SECONDS):
 
 
 def ceiling(lab, size, in_flight, windows=4, window_ms=300):
-    """The generator against nothing, with so many frames of each flow in flight: {mpps, bins,
-    probe_ns, command}; bins has the rate in each bin that was met."""
+    """The generator's guests against nothing, with so many frames of each flow in flight: {mpps,
+    bins, probe_ns, command}; bins has the rate in each bin that was met."""
+    return against(lab, ["--null", "--null-cpu", lab.switch_cpu, "--guests", "2"], None, size,
+                   in_flight, windows, window_ms)
+
+
+def against(lab, words, net, size, in_flight, windows, window_ms):
+    """A trial of the generator without a switch; returns what ceiling() does."""
     folder = lab.folder()
-    generator = lab.generator(folder, "--null", "--null-cpu", lab.switch_cpu, "--guests", "2",
-                              "--size", size)
+    generator = lab.generator(folder, *words, "--size", size, net=net)
     try:
         generator.start()
         generator.wait_ready()
@@ -83,26 +89,44 @@ def ceiling(lab, size, in_flight, windows=4, window_ms=300):
             "command": " ".join(generator.argv)}
 
 
+def wire_ceiling(lab, size, in_flight, windows=4, window_ms=300):
+    """The generator's interfaces against a wire, a veth pair. The wire's own work is done on the
+    generator's processor, so it is the least that the generator can do; which bin it is does not
+    matter."""
+    with net_for("hosts") as net:
+        net.veth("host0", "host1")
+        return against(lab, ["--guests", "0", "--interface", "host0", "--interface", "host1"], net,
+                       size, in_flight, windows, window_ms)
+
+
+def ceilings(lab, sizes, progress):
+    """(ceilings, errors, probes) of {what Workload.ceiling() says: frames of a flow in flight}."""
+    done, errors, probes = {}, {}, []
+    for name, in_flight in sizes.items():
+        size, _, wire = name.partition(" ")
+        progress.step(f"calibration: the generator's own ceiling, {name}")
+        try:
+            found = (wire_ceiling if wire else ceiling)(lab, size, in_flight)
+        except BenchError as error:
+            errors[name] = str(error)
+            progress.say(f"no ceiling for {name}: {error}")
+            continue
+        probes += found.pop("probe_ns")
+        done[name] = found
+    return done, errors, probes
+
+
 def calibrate(lab, sizes, progress):
-    """The object "calibration" of the report; sizes is {frame size: frames of a flow in flight}."""
-    result = {"ceilings": {}, "ceiling_errors": {}}
-    probes = []
+    """The object "calibration" of the report; sizes is {what Workload.ceiling() says: frames of a
+    flow in flight}."""
+    result = {}
     watch = Watch(lab.cpus, time.monotonic)
     progress.step("calibration: interference of the two processors")
     result["interference"] = interference(lab.cpus)
     result["cores_alone"] = result["interference"] >= ALONE
     progress.step("calibration: copying")
     result["copy_gb_s"] = {str(size): copy_rate(size) for size in COPY_SIZES}
-    for size, in_flight in sizes.items():
-        progress.step(f"calibration: the generator's own ceiling, {size}")
-        try:
-            found = ceiling(lab, size, in_flight)
-        except BenchError as error:
-            result["ceiling_errors"][size] = str(error)
-            progress.say(f"no ceiling for {size}: {error}")
-            continue
-        probes += found.pop("probe_ns")
-        result["ceilings"][size] = found
+    result["ceilings"], result["ceiling_errors"], probes = ceilings(lab, sizes, progress)
     result["core_to_core_ns"] = {"median": bins.median(probes), "spread": bins.spread(probes),
                                  "min": min(probes, default=None),
                                  "max": max(probes, default=None), "probes": len(probes)}

@@ -5,13 +5,19 @@ import pathlib
 import shutil
 import subprocess
 
+from .workloads import ALL
+
 COLOURS = ("#1f5fa8", "#c8553d", "#e0a030", "#5b8c5a", "#7d6b91", "#444444", "#3aa6a6", "#b0b0b0")
 PEERS = ("vmswitch", "ovs-normal", "ovs-mac-flows", "ovs-port-to-port", "testpmd",
          "ovs-normal-tso", "testpmd-tso", "vmswitch-nap0")
+# They are drawn where the settings above are not.
+COLOURS_OF = {"ovs-normal-tap": COLOURS[2], "linux-bridge": COLOURS[6],
+              "linux-bridge-rps": COLOURS[5]}
 DASHES = {"near": 1, "far": 2, "mixed": 3}
 # With more labels than that they are written aslant.
 LABELS_LEVEL = 5
-HEAD = """set terminal pngcairo size 960,540 font "DejaVu Sans,11" background "white"
+WIDTH, WIDTH_OF_BAR = 960, 16
+HEAD = """set terminal pngcairo size {width},540 font "DejaVu Sans,11" background "white"
 set output "{out}"
 set title "{title}"
 set grid ytics lc rgb "#dddddd"
@@ -50,6 +56,8 @@ def bars(rows, value, low, high, labels):
 
 def colour_of(peer, number):
     """A peer has one colour in all charts; others take what their number gives."""
+    if peer in COLOURS_OF:
+        return COLOURS_OF[peer]
     return COLOURS[(PEERS.index(peer) if peer in PEERS else number) % len(COLOURS)]
 
 
@@ -61,7 +69,8 @@ def label_of(row):
 def bar_script(rows, out, title, ylabel, value, low, high, line_at=None):
     """gnuplot's input for a bar chart."""
     labels = list(dict.fromkeys(label_of(row) for row in rows))
-    text = HEAD.format(out=out, title=title) + f"set ylabel {quote(ylabel)}\n"
+    text = HEAD.format(out=out, title=title, width=max(WIDTH, WIDTH_OF_BAR * len(rows)))
+    text += f"set ylabel {quote(ylabel)}\n"
     text += "set xtics (" + ", ".join(f"{quote(label)} {n}" for n, label in enumerate(labels))
     if len(labels) > LABELS_LEVEL:
         text = text.replace("set xtics (", "set bmargin 8\nset xtics rotate by -35 (")
@@ -79,7 +88,7 @@ def bar_script(rows, out, title, ylabel, value, low, high, line_at=None):
 
 def line_script(series, out, title, xlabel, ylabel, more=""):
     """gnuplot's input for lines: {name: [(x, y)]}."""
-    text = HEAD.format(out=out, title=title) + more
+    text = HEAD.format(out=out, title=title, width=WIDTH) + more
     text += f"set xlabel {quote(xlabel)}\nset ylabel {quote(ylabel)}\n"
     plots = []
     for n, (name, points) in enumerate(series.items()):
@@ -98,6 +107,12 @@ def series_of(rows, x, y):
     return found
 
 
+def way_of(row):
+    """What lies between the stations of a row's workload; empty: nothing but one switch."""
+    one = ALL.get(row["workload"])
+    return one.way if one else ""
+
+
 def low_of(row):
     """Lower end of a spread."""
     return row["spread"][0]
@@ -112,6 +127,8 @@ def scripts(report, folder):
     """[(file name, gnuplot's input)] of all charts that have data."""
     guests = report["guests"]
     rates = table(report, "mpps", lambda row: "x" not in row and row["workload"] != "pair-tso")
+    ways = [row for row in rates if way_of(row)]
+    rates = [row for row in rates if not way_of(row)]
     bits = table(report, "gbps", lambda row: "x" not in row)
     found = []
     if rates:
@@ -121,7 +138,11 @@ def scripts(report, folder):
             rates, folder / "throughput.png", "Throughput per VM (median, quartiles)",
             "million frames per second and VM", per_vm(lambda row: row["median"]),
             per_vm(low_of), per_vm(high_of))))
-    ratios = [row for row in rates if row.get("ratio") is not None]
+    if ways:
+        found.append(("ways.png", bar_script(
+            ways, folder / "ways.png", "Host ports and uplinks (median, quartiles)",
+            "million frames per second, both ways", lambda row: row["median"], low_of, high_of)))
+    ratios = [row for row in rates + ways if row.get("ratio") is not None]
     if ratios:
         found.append(("ratio.png", bar_script(
             ratios, folder / "ratio.png", f"{report['ours']} / peer, paired runs in one bin",

@@ -24,9 +24,10 @@ def note(session, workload, peer, round_no, trial):
     """Labels of a trial that its samples carry."""
     if trial.why:
         session.label(workload.name, peer.name, f"disturbed ({', '.join(trial.why)})")
-    bad = sum(window.get("bad", 0) for window in trial.windows)
-    if bad:
-        session.label(workload.name, peer.name, f"{bad} damaged frames")
+    for name, text in (("bad", "damaged frames"), ("overruns", "frames lost by the generator")):
+        count = sum(window.get(name, 0) for window in trial.windows)
+        if count:
+            session.label(workload.name, peer.name, f"{count} {text}")
     session.note_run(workload, peer, round_no, trial)
 
 
@@ -38,6 +39,9 @@ def closed(session, workload, peer, round_no):
     note(session, workload, peer, round_no, trial)
     for where, metric, value in values(trial, workload.size):
         session.add(workload, peer, round_no, where, metric, value)
+    for where, windows in bins.by_bin(trial.windows).items() if workload.interfaces() else ():
+        session.add(workload, peer, round_no, where, "generator_busy",
+                    bins.median([window["gen_busy"] for window in windows]))
     return trial
 
 

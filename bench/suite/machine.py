@@ -55,6 +55,15 @@ def _steal_and_all(cpus):
     return stolen, total
 
 
+def softirq_seconds(cpu):
+    """Time that a processor has spent in the kernel's soft interrupts."""
+    for line in (PROC / "stat").read_text().splitlines():
+        words = line.split()
+        if words[0] == f"cpu{cpu}":
+            return int(words[7]) / TICK
+    return 0.0
+
+
 def processes():
     """{(pid, start time): (parent, ticks used, name)} of all user processes."""
     found = {}

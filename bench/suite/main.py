@@ -14,7 +14,8 @@ import sys
 import tempfile
 import time
 
-from . import calibrate, machine, peer_ovs, peers, report, results, workloads
+from . import (calibrate, machine, nets, peer_linux, peer_ovs, peers, report, results,
+               workloads)
 from .attach import Attached
 from .procs import BenchError
 from .progress import Progress
@@ -26,7 +27,8 @@ PEERS = {one.name: one for one in (
     peers.VmSwitch, peers.VmSwitchAwake, peer_ovs.OvsNormal, peer_ovs.OvsMacFlows,
     peer_ovs.OvsPortToPort, peer_ovs.OvsNormalEmc, peer_ovs.OvsNormalNoRetries,
     peer_ovs.OvsPortToPortBest, peer_ovs.OvsNormalTso, peers.Testpmd, peers.TestpmdTso,
-    peers.TestpmdBest)}
+    peers.TestpmdBest, peer_ovs.OvsHostTap, peer_linux.LinuxBridge,
+    peer_linux.LinuxBridgeSteered)}
 # For the generator's own memory, beside the peer's.
 GENERATOR_PAGES = 256
 LOCK = f"vmswitch-bench-{os.getuid()}.lock"
@@ -188,10 +190,15 @@ def measure(args, mode, lab, progress):
     if not lab.hugepages:
         progress.say("no hugepages, or too few: DPDK peers run without, and are labelled")
     session = Session(lab, mode, found, progress)
+    found[1:] = [one for one in found[1:] if any(session.fits(w, one) for w in chosen)]
+    why = nets.can_make()
+    if why:
+        session.left_out += [f"{one.name}: {why}" for one in chosen if one.way in nets.WITH_NET]
+        chosen = [one for one in chosen if one.way not in nets.WITH_NET]
     sizes = {}
     for one in chosen:
         if one.kind != "vm" and any(session.fits(one, peer) for peer in found):
-            sizes.setdefault(one.size, one.window())
+            sizes.setdefault(one.ceiling(), one.window())
     calibration = calibrate.calibrate(lab, sizes, progress)
     interrupted = False
     try:

@@ -2,17 +2,26 @@
 """Open vSwitch with DPDK as a peer, with a database and a run folder of its own: a service of the
 system is neither used nor disturbed."""
 
+import json
 import os
 import pathlib
 import re
 import shutil
+import socket
 
-from .peers import Peer, eal_memory
+from .nets import INTERFACES, WAYS, mac_of
+from .peers import Peer, eal_memory, memif
 from .procs import BenchError, command, tail, wait_until
 
 VSWITCHD = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 SCHEMA = pathlib.Path("/usr/share/openvswitch/vswitch.ovsschema")
 PACKAGE = "openvswitch-switch-dpdk"
+# OpenFlow number of an uplink.
+UPLINK = 10
+ANSWER_SECONDS = 10
+# It makes a transmit queue for each of its threads, two here; net_tap and net_memif want as many to
+# receive.
+QUEUES = "options:n_rxq=2"
 
 
 class Ovs(Peer):
@@ -24,6 +33,8 @@ class Ovs(Peer):
     hugepages = 512
     max_guests = 64
     emc = retries = None
+    # Host ports are interfaces of Open vSwitch's own, or DPDK's.
+    host_port = "type=internal"
 
     def missing(self):
         if os.geteuid() != 0:
@@ -44,10 +55,10 @@ class Ovs(Peer):
                 ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR")}
 
     def vsctl(self, *words):
-        """Run ovs-vsctl on our database."""
+        """Run ovs-vsctl on our database, whose socket may be there before it listens."""
         self.commands.append("ovs-vsctl " + " ".join(map(str, words)))
-        return command(["ovs-vsctl", f"--db=unix:{self.dir}/db.sock", "--timeout=60", *words],
-                       timeout=70, env=self.env)
+        return command(["ovs-vsctl", f"--db=unix:{self.dir}/db.sock", "--retry", "--timeout=60",
+                        *words], timeout=70, env=self.env)
 
     def appctl(self, *words):
         """Run ovs-appctl on our switch."""
@@ -68,12 +79,37 @@ class Ovs(Peer):
         wait_until((self.dir / "db.sock").exists, 10, "ovsdb-server starts", base)
         self.configure()
         self.start_switch()
-        self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev",
-                   f"other-config:mac-table-size={max(8192, 2 * len(sockets) * self.macs)}")
-        for n, socket in enumerate(sockets):
-            self.add_port(n, socket)
-        self.flow("del-flows", "br0")
+        for bridge in self.bridges:
+            self.vsctl("add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=netdev",
+                       f"other-config:mac-table-size={max(8192, 2 * len(sockets) * self.macs)}")
+        for n, path in enumerate(sockets):
+            self.add_port(n, path, self.bridges[n % len(self.bridges)])
+        self.add_others()
+        for bridge in self.bridges:
+            self.flow("del-flows", bridge)
         self.rules(len(sockets))
+
+    @property
+    def bridges(self):
+        """The bridge, or the two on either side of a wire."""
+        return ["br0", "br1"] if self.way in ("memif", "veth") else ["br0"]
+
+    def add_others(self):
+        """Ports that are no guests. OpenFlow numbers: that of the station + 1 for host ports, 10
+        for uplinks."""
+        for name in INTERFACES.get(self.way, ()):
+            words = self.host_port.format(name=name, n=name[-1])
+            self.add_interface("br0", name, int(name[-1]) + 1, *words.split())
+            self.net.ip("link", "set", name, "up")
+        if self.way == "veth":
+            self.net.veth("up0", "up1")
+            devices = ["af_xdp0,iface=up0", "af_xdp1,iface=up1"]
+        else:
+            devices = memif(self.dir)
+        if self.way in ("memif", "veth"):
+            for n, device in enumerate(devices):
+                self.add_interface(f"br{n}", f"up{n}", UPLINK, "type=dpdk",
+                                   f"options:dpdk-devargs=net_{device}", QUEUES)
 
     def start_switch(self):
         """ovs-vswitchd, with what the database says."""
@@ -113,25 +149,33 @@ class Ovs(Peer):
         self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
                    *(f"other_config:{word}" for word in words))
 
-    def add_port(self, n, socket):
+    def add_port(self, n, path, bridge="br0"):
         """A vhost-user port; its OpenFlow number is n + 1."""
         more = [] if self.retries is None else [f"options:tx-retries-max={self.retries}"]
         more += ["mtu_request=9000"] if self.size == "9000" else []
-        self.vsctl("add-port", "br0", f"p{n}", "--", "set", "Interface", f"p{n}",
-                   "type=dpdkvhostuserclient", f"options:vhost-server-path={socket}",
-                   f"ofport_request={n + 1}", *more)
-        error = self.vsctl("get", "Interface", f"p{n}", "error").strip()
+        self.add_interface(bridge, f"p{n}", n + 1, "type=dpdkvhostuserclient",
+                           f"options:vhost-server-path={path}", *more)
+
+    def add_interface(self, bridge, name, number, *words):
+        """Any port, with what its interface is set to."""
+        self.vsctl("add-port", bridge, name, "--", "set", "Interface", name, *words,
+                   f"ofport_request={number}")
+        error = self.vsctl("get", "Interface", name, "error").strip()
         if error not in ("[]", '""'):
             raise BenchError(f"Open vSwitch: {error}: {tail(self.dir / f'{self.name}.log')}")
 
     def rules(self, guests):
         """The flow table at the start."""
-        self.flow("add-flow", "br0", "actions=NORMAL")
+        for bridge in self.bridges:
+            self.flow("add-flow", bridge, "actions=NORMAL")
 
     def clear(self):
         self.appctl("dpif-netdev/pmd-stats-clear")
 
     def counters(self):
+        # Its main thread serves interfaces, and counts no cycles.
+        if self.way in INTERFACES and self.host_port == Ovs.host_port:
+            return {}
         return parse_pmd_stats(self.appctl("dpif-netdev/pmd-stats-show"))
 
 
@@ -140,14 +184,65 @@ class OvsNormal(Ovs):
 
     name, title = "ovs-normal", "Open vSwitch with DPDK, actions=NORMAL: learning"
     learns = True
+    ways, enters = frozenset(WAYS), True
+
+    def rules(self, guests):
+        super().rules(guests)
+        if self.static:
+            self.enter([("br0", f"p{n}", "0", mac_of(n, number))
+                        for n in range(guests) for number in range(self.macs or 1)])
+
+    def enter(self, rows):
+        """`ovs-appctl fdb/add` for each row. The requests are JSON-RPC; a process for each of
+        thousands would take minutes."""
+        self.commands.append("ovs-appctl fdb/add " + " ".join(rows[0]))
+        data, decoder = "", json.JSONDecoder()
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(ANSWER_SECONDS)
+            sock.connect(str(self.dir / "vs.ctl"))
+            for number, row in enumerate(rows):
+                sock.sendall(json.dumps({"id": number, "method": "fdb/add",
+                                         "params": row}).encode())
+                while not data.endswith("}"):
+                    piece = sock.recv(65536).decode()
+                    if not piece:
+                        raise BenchError("ovs-vswitchd hung up during fdb/add")
+                    data += piece
+                answer, data = decoder.decode(data), ""
+                if answer.get("error"):
+                    raise BenchError(f"fdb/add {' '.join(row)}: {answer['error']}")
+        if not {row[3] for row in rows} <= set(parse_fdb(self.appctl("fdb/show", "br0"))):
+            raise BenchError("Open vSwitch does not show the addresses that were entered")
+
+
+class OvsHostTap(OvsNormal):
+    """NORMAL, with host ports that its polling thread serves."""
+
+    name = "ovs-normal-tap"
+    title = "Open vSwitch with DPDK, NORMAL, host ports by DPDK's net_tap"
+    ways, enters = frozenset(INTERFACES), False
+    host_port = "type=dpdk options:dpdk-devargs=net_tap{n},iface={name} " + QUEUES
 
 
 class OvsMacFlows(Ovs):
     """A rule for each address; they are taken from what NORMAL learnt."""
 
     name, title = "ovs-mac-flows", "Open vSwitch with DPDK, a rule for each address"
+    enters = True
+
+    def rules(self, guests):
+        if not self.static:
+            super().rules(guests)
+            return
+        table = self.dir / "flows"
+        table.write_text("".join(
+            f"priority=100,dl_dst={mac_of(n, number)},actions=output:{n + 1}\n"
+            for n in range(guests) for number in range(self.macs or 1)))
+        self.flow("add-flows", "br0", table)
 
     def settled(self):
+        if self.static:
+            return
         ports = parse_ports(self.flow("show", "br0"))
         for mac, number in parse_fdb(self.appctl("fdb/show", "br0")).items():
             if number in ports:
@@ -163,10 +258,19 @@ class OvsPortToPort(Ovs):
 
     name, title = "ovs-port-to-port", "Open vSwitch with DPDK, pairs of ports tied together"
     rules_after_restart = True
+    ways = frozenset({"", "memif"})
 
     def rules(self, guests):
         for n in range(guests):
-            self.flow("add-flow", "br0", f"in_port={n + 1},actions=output:{(n ^ 1) + 1}")
+            if self.way == "memif":
+                self.tie(f"br{n}", n + 1, UPLINK)
+                self.tie(f"br{n}", UPLINK, n + 1)
+            else:
+                self.tie("br0", n + 1, (n ^ 1) + 1)
+
+    def tie(self, bridge, one, other):
+        """What comes in here goes out there."""
+        self.flow("add-flow", bridge, f"in_port={one},actions=output:{other}")
 
 
 class OvsNormalEmc(OvsNormal):
@@ -174,13 +278,15 @@ class OvsNormalEmc(OvsNormal):
 
     name, title = "ovs-normal-emc1", "Open vSwitch with DPDK, NORMAL, emc-insert-inv-prob 1"
     emc = 1
+    ways, enters, variant = frozenset({""}), False, True
 
 
 class OvsNormalTso(OvsNormal):
     """NORMAL with TSO, which is off by default and wants a restart."""
 
     name, title = "ovs-normal-tso", "Open vSwitch with DPDK, NORMAL, userspace-tso-enable"
-    tso = aside = True
+    tso = aside = variant = True
+    ways, enters = frozenset({""}), False
 
 
 class OvsNormalNoRetries(OvsNormal):
@@ -188,6 +294,7 @@ class OvsNormalNoRetries(OvsNormal):
 
     name, title = "ovs-normal-retries0", "Open vSwitch with DPDK, NORMAL, tx-retries-max 0"
     retries = 0
+    ways, enters, variant = frozenset({""}), False, True
 
 
 class OvsPortToPortBest(OvsPortToPort):
@@ -196,6 +303,7 @@ class OvsPortToPortBest(OvsPortToPort):
     name = "ovs-port-to-port-best"
     title = "Open vSwitch with DPDK, tied ports, emc-insert-inv-prob 1, tx-retries-max 0"
     emc, retries = 1, 0
+    ways, variant = frozenset({""}), True
 
 
 def parse_pmd_stats(text):

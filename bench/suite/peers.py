@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The switches that are measured: vmswitch and testpmd here, Open vSwitch in peer_ovs.py.
+"""The switches that are measured: vmswitch and testpmd here, Open vSwitch in peer_ovs.py, the Linux
+bridge in peer_linux.py.
 
 A peer is used like this: missing() says why it cannot be used, start(sockets) starts it with a port
 for each socket (the generator listens on them, as QEMU does), settled() is called when all guests
@@ -15,6 +16,7 @@ import select
 import shutil
 import time
 
+from .nets import INTERFACES, WAYS, mac_of
 from .procs import BenchError, command, cpu_seconds, tail, wait_until
 
 FDB_MAX = 1 << 20
@@ -30,8 +32,12 @@ class Peer:
     # Offers TSO; aside: measured on TSO workloads only, except in the full mode.
     tso = aside = False
     hugepages = 0
-    # Of the workload: frame size, addresses of each guest.
-    size, macs = "64", 0
+    # Of the workload: frame size, addresses of each guest, what lies between the stations
+    # (nets.py), the namespace for it, whether addresses are entered instead of learnt.
+    size, macs, way, net, static = "64", 0, "", None, False
+    # What it can do of that; variant: another set-up of a peer, which the full mode measures on
+    # the main workloads only.
+    ways, enters, variant = frozenset({""}), False, False
     # Where the sockets are, if not in a folder made for the run; further words for the generator.
     sockets, words = "", ()
 
@@ -57,6 +63,8 @@ class Peer:
     def launch(self, argv, **options):
         """Start one of its programs on the switch's CPU."""
         self.commands.append(" ".join(map(str, argv)))
+        if self.net is not None:
+            argv, options["own_net"] = [*self.net.words_of_switch, *argv], False
         process = self.lab.programs.start(argv, self.dir / f"{self.name}.log",
                                           cpu=self.lab.switch_cpu, **options)
         self.processes.append(process)
@@ -101,6 +109,7 @@ class VmSwitch(Peer):
     max_guests = 384
     learns = True
     tso = True
+    ways, enters = frozenset(WAYS), True
     options = ()
     ports = 0
 
@@ -139,12 +148,39 @@ class VmSwitch(Peer):
 
     def set_up(self, sockets):
         """A switch with its ports, where the daemon has not kept them."""
-        self.ctl("switch", "add", "lan", "type", "private")
+        switches = self.add_switches()
         if self.macs:
             self.ctl("switch", "set", "lan", "fdb-size",
                      min(FDB_MAX, len(sockets) * self.macs + 8192))
         for n, socket in enumerate(sockets):
-            self.add_port(f"p{n}", socket)
+            self.add_port(f"p{n}", socket, switches[n % len(switches)])
+        for name in INTERFACES.get(self.way, ()):
+            self.ctl("port", "add", name, "switch", "lan", "type", "host")
+            # The station has an address of its own, as a container behind the interface has.
+            self.ctl("port", "set", name, "mac", "any")
+        for n in range(len(sockets) if self.static else 0):
+            for number in range(self.macs or 1):
+                self.ctl("fdb", "add", mac_of(n, number), "switch", "lan", "port", f"p{n}")
+
+    def add_switches(self):
+        """The switch, or the two on either side of a wire; returns their names."""
+        if self.way not in ("memif", "veth"):
+            self.ctl("switch", "add", "lan", "type",
+                     "internal" if self.way in INTERFACES else "private")
+            return ["lan"]
+        uplinks = {"lan": "xdp:up0", "far": "xdp:up1"}
+        if self.way == "veth":
+            self.net.veth("up0", "up1")
+        else:
+            uplinks = {name: f"dpdk:net_{words}" for name, words in
+                       zip(("lan", "far"), memif(self.dir, "socket-abstract=no"))}
+        for name, uplink in uplinks.items():
+            self.commands.append(f"vmswitch switch add {name} type external uplink {uplink}")
+            self.ctl("switch", "add", name, "type", "external", "uplink", uplink, "share-host",
+                     "off")
+        wait_until(lambda: all(row["up"] for row in json.loads(self.ctl("-j", "port", "show"))
+                               if row["type"] == "uplink"), 20, "the uplinks are connected")
+        return list(uplinks)
 
     def settled(self):
         """With many addresses: wait until nearly all are known."""
@@ -158,9 +194,9 @@ class VmSwitch(Peer):
         """Addresses in the table."""
         return sum(row["fdb_used"] for row in json.loads(self.ctl("-j", "switch", "show")))
 
-    def add_port(self, name, socket):
+    def add_port(self, name, socket, switch="lan"):
         """A port on the switch."""
-        self.ctl("port", "add", name, "switch", "lan", "type", "guest", "socket", socket)
+        self.ctl("port", "add", name, "switch", switch, "type", "guest", "socket", socket)
         if self.macs:
             self.ctl("port", "set", name, "max-macs", self.macs + 1024)
 
@@ -178,6 +214,14 @@ class VmSwitchAwake(VmSwitch):
 
     name, title = "vmswitch-nap0", "vmswitchd --nap 0: the worker never sleeps"
     options = ("--nap", "0")
+    variant = True
+
+
+def memif(folder, *more):
+    """Both ends of a wire of shared memory, without "net_"."""
+    more = "".join(f",{word}" for word in more)
+    return [f"memif{n},id=0,role={role},socket={folder}/memif.sock{more}"
+            for n, role in enumerate(("server", "client"))]
 
 
 def eal(lab, prefix, megabytes):
@@ -200,6 +244,7 @@ class Testpmd(Peer):
     hugepages = 256
     PROMPT = b"testpmd> "
     vdev_more = ""
+    ways = frozenset(WAYS)
 
     def missing(self):
         return "" if shutil.which("dpdk-testpmd") else "package dpdk is not installed"
@@ -211,14 +256,26 @@ class Testpmd(Peer):
         # It writes answers through stdio, which holds them back on a pipe, and prompts past it.
         cpu, argv = self.lab.switch_cpu, ["stdbuf", "-oL", "dpdk-testpmd"]
         argv += ["--lcores", f"0@{cpu},1@{cpu}", *eal(self.lab, f"vsb{os.getpid()}", 512)]
-        for n, socket in enumerate(sockets):
-            argv += ["--vdev", f"net_vhost{n},iface={socket},client=1,queues=1{self.vdev_more}"]
+        for device in self.devices(sockets):
+            argv += ["--vdev", f"net_{device}"]
         argv += ["--", "-i", "--nb-cores=1", "--forward-mode=io", "--txd=1024", "--rxd=1024",
                  "--total-num-mbufs=65536", "--record-core-cycles", *self.options]
         process = self.launch(argv, pipes=True, own_net=True)
         os.set_blocking(process.stdout.fileno(), False)
         self.talk(None, 30)
         self.talk("start")
+
+    def devices(self, sockets):
+        """Its ports, without "net_"; the first is tied to the second, the third to the fourth."""
+        guests = [f"vhost{n},iface={socket},client=1,queues=1{self.vdev_more}"
+                  for n, socket in enumerate(sockets)]
+        if self.way == "memif":
+            return [guests[0], *memif(self.dir), guests[1]]
+        if self.way == "veth":
+            self.net.veth("up0", "up1")
+            return [guests[0], "af_xdp0,iface=up0", "af_xdp1,iface=up1", guests[1]]
+        return [*guests, *(f"tap{n},iface={name}" for n, name in
+                           enumerate(INTERFACES.get(self.way, ())))]
 
     def talk(self, line, timeout=10):
         """Give testpmd a command; returns what it printed until its next prompt."""
@@ -258,7 +315,8 @@ class TestpmdTso(Testpmd):
 
     name, title = "testpmd-tso", "testpmd, two vhost ports with TSO, io mode"
     vdev_more = ",tso=1,legacy-ol-flags=1"
-    tso = aside = True
+    tso = aside = variant = True
+    ways = frozenset({""})
 
 
 class TestpmdBest(Testpmd):
@@ -266,6 +324,8 @@ class TestpmdBest(Testpmd):
 
     name, title = "testpmd-best", "testpmd, two vhost ports, io mode, bursts of 64"
     options = ("--burst=64",)
+    variant = True
+    ways = frozenset({""})
 
 
 def parse_testpmd(text):

@@ -22,7 +22,8 @@ def build(session, lab, machine, calibration, skipped, wanted, versions):
     """The report as a dictionary."""
     ours = session.peers[0].name if session.peers else "vmswitch"
     # The ceiling was taken with vsgen's usual options.
-    sizes = {name: one.size for name, one in ALL.items() if one.options in ((), SAMPLE)}
+    sizes = {name: one.ceiling() for name, one in ALL.items()
+             if one.options in ((), SAMPLE) and not one.interfaces()}
     ceilings = {size: one["bins"] for size, one in calibration["ceilings"].items()}
     return {
         "schema": results.SCHEMA, "mode": session.mode.name, "ours": ours,

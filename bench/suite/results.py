@@ -18,7 +18,8 @@ METRICS = {
     "no_loss_mpps": ("Mpps", "higher"), "blocked_ms_calm": ("ms", "lower"),
     "blocked_ms_changing": ("ms", "lower"), "changes": ("changes", "higher"),
     "blocked_ms_restart": ("ms", "lower"), "silence_ms": ("ms", "lower"),
-    "guests": ("guests", "higher"), "gbps": ("Gbit/s", "higher"),
+    "generator_busy": ("share", "lower"), "guests": ("guests", "higher"),
+    "gbps": ("Gbit/s", "higher"),
 }
 COMPARED = ("mpps", "cycles_per_frame", "latency_p50_ns", "latency_p99_ns", "gbps")
 CEILING_MARGIN = 1.5
@@ -52,7 +53,10 @@ def rows(samples, ours, labels=None, commands=None, ceilings=None, sizes=None):
         if peer != ours and metric in COMPARED:
             row.update(versus(groups.get((workload, ours, where, metric, x), {}), groups[key],
                               better))
-        if metric == "mpps":
+        busy = groups.get((workload, peer, where, "generator_busy", x))
+        if metric == "mpps" and busy:
+            busy_bound(row, bins.median(list(busy.values())))
+        elif metric == "mpps":
             bound(row, (ceilings or {}).get((sizes or {}).get(workload), {}))
         result.append(row)
     return result + rate_rows(samples)
@@ -74,6 +78,13 @@ def bound(row, ceiling):
         row["labels"] = sorted({*row["labels"], "generator-bound"})
     elif ceiling and not known:
         row["labels"] = sorted({*row["labels"], "ceiling not known in this bin"})
+
+
+def busy_bound(row, busy):
+    """The same for stations on interfaces: what they cost depends on the interface, so the time
+    that the generator was busy in the very run says what it could have done."""
+    if busy * CEILING_MARGIN >= 1:
+        row["labels"] = sorted({*row["labels"], "generator-bound"})
 
 
 def rate_rows(samples):

@@ -14,12 +14,14 @@ import time
 
 from . import bins, kinds, vmload
 from .procs import BenchError
-from .workloads import stands
+from .workloads import ALL, MAIN, stands
 
 KINDS = {**kinds.KINDS, "vm": vmload.vm}
 FAILURES_MAX = 2
 EXTRA_ROUNDS = 2
 ONCE = ("loss", "vm", "crosscheck", "restart")
+# For an address that is entered by a command.
+ENTER_SECONDS = 0.01
 # Share of the budget that rounds may use up before the other workloads had their turn.
 ROUNDS_SHARE = 0.6
 
@@ -141,6 +143,7 @@ class Session:
         trial = (self.mode.warmup_ms + self.mode.windows * self.mode.window_ms) / 1000
         times = {"loss": 5, "reconfig": 2, "idle": 1, "vm": 15}.get(workload.kind, 1)
         learning = 1.2 * workload.macs / workload.learn_rate if workload.learn_rate else 0
+        learning += workload.guests * workload.macs * ENTER_SECONDS if workload.static else 0
         return 3 + times * trial + learning
 
     def fits(self, workload, peer):
@@ -150,13 +153,17 @@ class Session:
             return False
         if ours and not stands(workload):
             return False
+        if workload.way not in peer.ways or (workload.static and not peer.enters):
+            return False
+        if peer.variant and self.mode.workloads == tuple(ALL) and workload.name not in MAIN:
+            return False
         if workload.size == "tso" and not peer.tso:
             return False
         if peer.aside and workload.size != "tso" and self.mode.name != "full":
             return False
         if workload.kind == "vm" and peer.name != "vmswitch":
             return False
-        if workload.macs and not peer.learns:
+        if workload.macs and not (workload.static or peer.learns):
             return False
         if workload.kind == "latency" and peer.name == "ovs-port-to-port-best":
             return False

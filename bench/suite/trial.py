@@ -12,6 +12,7 @@ import time
 from . import bins
 from .gen import Generator
 from .machine import Watch
+from .nets import net_for
 from .procs import BenchError, Programs, cpu_seconds, wait_until
 
 
@@ -41,11 +42,11 @@ class Lab:
         """A new folder with a short path: sockets live in it."""
         return pathlib.Path(tempfile.mkdtemp(prefix="r", dir=self.rundir))
 
-    def generator(self, folder, *words):
-        """A generator that is not started yet."""
+    def generator(self, folder, *words, net=None):
+        """A generator that is not started yet, in a network namespace if it needs one."""
         more = ["--no-huge"] if self.no_huge else []
-        return Generator(self.programs, [*self.vsgen, *words, "--cpu", self.generator_cpu, *more],
-                         folder / "vsgen.log")
+        return Generator(self.programs, [*(net.words if net else ()), *self.vsgen, *words, "--cpu",
+                                         self.generator_cpu, *more], folder / "vsgen.log")
 
 
 @dataclasses.dataclass
@@ -67,10 +68,16 @@ class Trial:
 def running(lab, peer, workload, sockets=None):
     """Generator and peer, connected and with all addresses known; gives the generator. The list
     sockets, if given, is filled with the paths."""
+    with net_for(workload.way) as net:
+        yield from connected(lab, peer, workload, net, sockets)
+
+
+def connected(lab, peer, workload, net, sockets):
+    """What running() does, in its namespace."""
     folder = lab.folder()
     pattern = peer.sockets or f"{folder}/p%u.sock"
-    generator = lab.generator(folder, "--socket", pattern, *peer.words, *workload.words())
-    paths = [pathlib.Path(pattern.replace("%u", str(n))) for n in range(workload.guests)]
+    generator = lab.generator(folder, "--socket", pattern, *peer.words, *workload.words(), net=net)
+    paths = [pathlib.Path(pattern.replace("%u", str(n))) for n in range(workload.vms())]
     try:
         generator.start()
         wait_until(lambda: all(path.exists() for path in paths), 20, "the sockets are made",
@@ -78,7 +85,8 @@ def running(lab, peer, workload, sockets=None):
         if sockets is not None:
             sockets[:] = paths
         peer.begin(folder)
-        peer.size, peer.macs = workload.size, workload.macs
+        peer.size, peer.macs, peer.static = workload.size, workload.macs, workload.static
+        peer.way, peer.net = workload.way, net
         peer.start(paths)
         generator.wait_ready()
         generator.learn(workload.learn_rate, workload.macs)

@@ -7,6 +7,8 @@ the workload as absent.
 
 import dataclasses
 
+from .nets import INTERFACES
+
 # Features of the switch that workloads may need.
 PRESENT = frozenset()
 
@@ -19,6 +21,9 @@ SAMPLE = ("--check", "256")
 # Frames in flight of a closed loop, over all flows: fits a ring of 1024 whoever sends to whom.
 # Where a frame takes several buffers, or rings are shorter, a workload says less.
 IN_FLIGHT = 1024
+# A TAP interface queues 500 frames for the switch, a veth with an XDP program 256.
+IN_FLIGHT_TAP = 512
+IN_FLIGHT_VETH = 256
 RATES_MPPS = (0.5, 1, 2, 4, 6, 8, 12)
 SCALE = (2, 4, 8, 16, 32, 64)
 SCALE_FULL = (128, 256, 384)
@@ -30,7 +35,8 @@ class Workload:
     vsgen, `peers` says who takes part: "all" or "vmswitch". `x` is its place on the axis of the
     chart `group`, if it is one point of a line. A workload that `needs` a feature of ours waits
     for it; with `waits` "vmswitch" only we wait, and the peers are measured. `learn_rate` is how
-    many addresses each guest shows the switch a second, 0: as fast as it goes."""
+    many addresses each guest shows the switch a second, 0: as fast as it goes. `way` is what lies
+    between the stations (nets.py); with `static` their addresses are entered, not learnt."""
 
     name: str
     text: str
@@ -48,6 +54,20 @@ class Workload:
     learn_rate: int = 0
     quiet: int = 0
     in_flight: int = IN_FLIGHT
+    way: str = ""
+    static: bool = False
+
+    def interfaces(self):
+        """Stations that are interfaces; they have the last numbers."""
+        return INTERFACES.get(self.way, ())
+
+    def vms(self):
+        """Stations that are guests."""
+        return self.guests - len(self.interfaces())
+
+    def ceiling(self):
+        """Which of the generator's ceilings is taken for it."""
+        return self.size + (" wire" if self.interfaces() else "")
 
     def flows(self):
         """Pairs of a sender and a receiver."""
@@ -62,7 +82,9 @@ class Workload:
 
     def words(self):
         """The part of vsgen's command line that this workload decides."""
-        words = ["--guests", str(self.guests), "--flow", self.flow, "--size", self.size]
+        words = ["--guests", str(self.vms()), "--flow", self.flow, "--size", self.size]
+        for name in self.interfaces():
+            words += ["--interface", name]
         if self.macs:
             words += ["--macs", str(self.macs)]
         if self.quiet:
@@ -124,18 +146,34 @@ def _others():
                    peers="vmswitch")
 
 
+def _ways():
+    for size in ("64", "1514"):
+        yield Workload(f"host-{size}", f"a guest and the host on a host port, both ways, {size} "
+                       "bytes", size=size, way="host", in_flight=IN_FLIGHT_TAP)
+    yield Workload("host-bridge", "host to host through two host ports, 64 bytes, beside the Linux "
+                   "bridge", way="hosts", in_flight=IN_FLIGHT_TAP)
+    for size in ("64", "1514"):
+        yield Workload(f"uplink-{size}", f"guest, uplink, uplink, guest: two switches in one "
+                       f"program, shared memory (memif) between them, {size} bytes", size=size,
+                       way="memif")
+    yield Workload("uplink-xdp-64", "the same over AF_XDP on a veth pair", way="veth",
+                   in_flight=IN_FLIGHT_VETH)
+    yield Workload("static-64", "two guests, 64 bytes, addresses entered beforehand", static=True)
+    yield Workload("static-1k", "two guests with 1000 addresses each, entered beforehand",
+                   static=True, macs=1000)
+
+
 def _absent():
     for name, text, needs in (
-            ("uplink-64", "guest, uplink, guest", "a generator on interfaces"),
-            ("host-64", "host and guest", "a generator on interfaces"),
-            ("host-bridge", "host to host, beside the Linux bridge", "a generator on interfaces"),
             ("nvgre-1400", "guests through a tunnel", "NVGRE"),
-            ("vmq-64", "queues per VM, on and off", "VMQ"),
-            ("static-64", "static table entries", "static entries in the set-up of peers")):
+            ("vmq-64", "queues per VM, on and off", "VMQ")):
         yield Workload(name, text, needs=needs)
 
 
-ALL = {one.name: one for part in (_pairs(), _many(), _others(), _absent()) for one in part}
+ALL = {one.name: one for part in (_pairs(), _many(), _others(), _ways(), _absent())
+       for one in part}
+# What another set-up of a peer is measured on where everything is.
+MAIN = ("pair-64", "pair-1514", "pair-tso", "pair-imix", "loss-64", "latency-64", "idle")
 
 
 def absent(names=None):
@@ -174,13 +212,15 @@ class Mode:
 BASE_PEERS = ("vmswitch", "ovs-normal", "ovs-mac-flows", "ovs-port-to-port", "testpmd")
 # Set up with TSO; they are measured on other workloads in the full mode only.
 TSO_PEERS = ("ovs-normal-tso", "testpmd-tso")
+# Between interfaces of the host; they take part in nothing else.
+WAY_PEERS = ("ovs-normal-tap", "linux-bridge", "linux-bridge-rps")
 QUICK = Mode("quick", ("pair-64", "pair-1514", "pair-tso"), ("vmswitch", "ovs-normal", "testpmd"),
              165, 5, 6, 5, 500, tries=2)
 DEFAULT = Mode("default",
                ("pair-64", "pair-1514", "pair-tso", "crosscheck-64", "loss-64", "latency-64",
                 "idle", "restart-64", "reconfig-64", "all-to-one-8",
                 *(f"scale-{n}" for n in SCALE)),
-               (*BASE_PEERS, *TSO_PEERS), 1150, 5, 12, 8, 1000)
+               (*BASE_PEERS, *TSO_PEERS, *WAY_PEERS), 1150, 5, 12, 8, 1000)
 FULL = Mode("full", tuple(ALL),
             (*BASE_PEERS, *TSO_PEERS, "vmswitch-nap0", "ovs-normal-emc1", "ovs-normal-retries0",
-             "ovs-port-to-port-best", "testpmd-best"), 6 * 3600, 10, 20, 12, 1000)
+             "ovs-port-to-port-best", "testpmd-best", *WAY_PEERS), 6 * 3600, 8, 16, 12, 1000)

@@ -18,8 +18,9 @@ BENCH = TOP / "bench"
 DOUBLE = pathlib.Path(__file__).resolve().parent / "vsgen_double"
 sys.path.insert(0, str(BENCH))
 
-from suite import (bins, charts, compare, kinds, machine, main, peer_ovs, peers,  # noqa: E402
-                   procs, prove, report, results, stats, trial, workloads)
+from suite import (bins, calibrate, charts, compare, kinds, machine, main,  # noqa: E402
+                   nets, peer_ovs, peers, procs, prove, report, results, stats, trial, workloads)
+from suite.attach import Attached  # noqa: E402
 from suite.session import Session  # noqa: E402
 
 pytestmark = pytest.mark.once
@@ -180,6 +181,74 @@ def test_who_takes_part_in_tso(monkeypatch, present):
     assert {"ovs-normal-tso", "testpmd-tso", "vmswitch"} <= taking("pair-64")
 
 
+def taking_part(name, mode=workloads.DEFAULT):
+    """Names of the peers that a workload is measured with."""
+    every = [peers.VmSwitch(type("L", (), {"build": "."})),
+             *(main.PEERS[name](None) for name in main.PEERS if not name.startswith("vmswitch"))]
+    session = Session(None, mode, every, Silent())
+    return {p.name for p in every if session.fits(workloads.ALL[name], p)}
+
+
+@pytest.mark.parametrize("name,who", [
+    ("host-64", {"vmswitch", "ovs-normal", "ovs-normal-tap", "testpmd"}),
+    ("host-bridge", {"vmswitch", "ovs-normal", "ovs-normal-tap", "testpmd", "linux-bridge",
+                     "linux-bridge-rps"}),
+    ("uplink-64", {"vmswitch", "ovs-normal", "ovs-port-to-port", "testpmd"}),
+    ("uplink-xdp-64", {"vmswitch", "ovs-normal", "testpmd"}),
+    ("static-64", {"vmswitch", "ovs-normal", "ovs-mac-flows"}),
+    ("static-1k", {"vmswitch", "ovs-normal", "ovs-mac-flows"})])
+def test_who_takes_part_beside_interfaces_and_tables(name, who):
+    assert taking_part(name) == who
+
+
+def test_variants_are_measured_on_the_main_workloads_only():
+    """In the full mode, unless workloads are named."""
+    named = workloads.dataclasses.replace(workloads.FULL, workloads=("pair-64-legacy",))
+    assert "testpmd-best" in taking_part("pair-64", workloads.FULL)
+    assert "testpmd-best" not in taking_part("pair-64-legacy", workloads.FULL)
+    assert "testpmd-best" in taking_part("pair-64-legacy", named)
+
+
+def test_stations_on_interfaces_have_the_last_numbers():
+    one = workloads.ALL["host-1514"]
+    assert one.words()[:2] == ["--guests", "1"] and one.words()[-2:] == ["--interface", "host1"]
+    assert (one.vms(), one.flows(), one.ceiling()) == (1, 2, "1514 wire")
+    assert workloads.ALL["host-bridge"].ceiling() == "64 wire"
+    assert workloads.ALL["uplink-64"].ceiling() == "64"
+
+
+@pytest.mark.parametrize("busy,labels", [(0.6, []), (0.7, ["generator-bound"])])
+def test_interfaces_are_bound_by_a_busy_generator(busy, labels):
+    """Whatever the ceiling says that was taken against something else."""
+    data = samples_of([0.5], [], workload="host-64")
+    data.append({**data[0], "metric": "generator_busy", "value": busy})
+    rows = {row["metric"]: row for row in results.rows(data, "vmswitch")}
+    assert rows["mpps"]["labels"] == labels and rows["generator_busy"]["labels"] == []
+
+
+def test_ceilings_of_guests_and_of_interfaces(monkeypatch):
+    monkeypatch.setattr(calibrate, "ceiling", lambda *_: {"mpps": 24.0, "probe_ns": [110]})
+
+    def fails(*_):
+        raise procs.BenchError("no")
+    monkeypatch.setattr(calibrate, "wire_ceiling", fails)
+    found, errors, probes = calibrate.ceilings(None, {"64": 512, "64 wire": 256}, Silent())
+    assert (found, errors, probes) == ({"64": {"mpps": 24.0}}, {"64 wire": "no"}, [110])
+
+
+def test_attached_ports_have_no_interfaces():
+    args = type("A", (), {"attach_guests": 2})
+    for name in ("host-64", "uplink-64", "static-64"):
+        with pytest.raises(procs.BenchError, match="cannot be measured on attached ports"):
+            Attached.workloads(args, [name])
+    assert [w.name for w in Attached.workloads(args, None)] == ["pair-64", "pair-1514"]
+
+
+def test_addresses_are_those_of_vsgen():
+    assert nets.mac_of(1, 999) == "02:00:01:00:03:e7"
+    assert nets.mac_of(300, 0) == "02:01:2c:00:00:00"
+
+
 def test_modes_name_workloads():
     for mode in (workloads.QUICK, workloads.DEFAULT, workloads.FULL):
         assert set(mode.workloads) <= set(workloads.ALL)
@@ -282,6 +351,7 @@ class Clock:
 
 class Named:
     max_guests, learns, hugepages, title, tso, aside = 384, True, 0, "", False, False
+    ways, enters, variant = frozenset({""}), False, False
 
     def __init__(self, name):
         self.name = name
@@ -554,6 +624,48 @@ def test_charts_of_lines(tmp_path):
     paths, why = charts.draw(found, tmp_path)
     if not why:
         assert [path.read_bytes()[:4] for path in paths] == [b"\x89PNG"] * 2
+
+
+def run_ways(out, *words):
+    """A short real run; returns its report, in which nothing failed."""
+    one = run_bench(out, *words)
+    _, stderr = one.communicate(timeout=300)
+    assert one.returncode == 0, stderr
+    found = check_report(out)
+    assert not found["failures"], found["failures"]
+    assert not [row for row in found["results"] if "damaged" in " ".join(row["labels"])]
+    return found
+
+
+WAYS = [name for name, one in workloads.ALL.items() if (one.way or one.static) and not one.needs]
+
+
+@pytest.mark.skipif(nets.can_make() != "", reason="needs root")
+@pytest.mark.parametrize("names", [
+    [name for name in WAYS if workloads.ALL[name].way in nets.INTERFACES],
+    [name for name in WAYS if workloads.ALL[name].way not in nets.INTERFACES and
+     not workloads.ALL[name].macs]],
+    ids=["hosts", "others"])
+def test_hosts_uplinks_and_static_tables(tmp_path, names):
+    found = run_ways(tmp_path, *names, "--peers", "vmswitch,linux-bridge,linux-bridge-rps")
+    measured = {(row["workload"], row["peer"]) for row in found["results"]
+                if row["metric"] == "mpps" and row["median"] > 0}
+    assert {(name, "vmswitch") for name in names} <= measured
+    if "host-bridge" in names:
+        assert {("host-bridge", "linux-bridge"), ("host-bridge", "linux-bridge-rps")} <= measured
+        assert {"64 wire"} <= set(found["calibration"]["ceilings"])
+    assert not found["absent"]
+    left = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True)
+    assert "vsb-" not in left.stdout
+
+
+@pytest.mark.long
+@pytest.mark.skipif(nets.can_make() != "", reason="needs root")
+@pytest.mark.parametrize("name", WAYS)
+def test_every_peer_of_hosts_uplinks_and_static_tables(tmp_path, name):
+    found = run_ways(tmp_path, name)
+    wanted = taking_part(name) - {row["peer"] for row in found["skipped"]}
+    assert {row["peer"] for row in found["results"] if row["metric"] == "mpps"} == wanted
 
 
 @pytest.mark.long
