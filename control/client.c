@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/client.h"
 
+#include "control/client_priv.h"
+
 #include <libmnl/libmnl.h>
 
 #include <errno.h>
@@ -14,24 +16,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum {
-	/** A daemon that says nothing for so long is taken for dead. */
-	ANSWER_SECONDS = 30,
-};
-
-/**
- * struct vs_client - a connection
- * @seq:	of the request under way; notices have 0
- * @buf:	one datagram
- */
-struct vs_client {
-	int fd;
-	uint32_t seq;
-	char path[VS_PROTO_PATH_SIZE];
-	char version[64];
-	uint32_t buf[VS_ANSWER_MAX / 4];
-};
-
 static __attribute__((format(printf, 3, 4))) int fail_with(struct vs_client_fail *fail, int error,
 							   const char *fmt, ...)
 {
@@ -39,6 +23,7 @@ static __attribute__((format(printf, 3, 4))) int fail_with(struct vs_client_fail
 
 	fail->error = error;
 	fail->attr = 0;
+	fail->index = 0;
 	va_start(ap, fmt);
 	vsnprintf(fail->text, sizeof(fail->text), fmt, ap);
 	va_end(ap);
@@ -91,10 +76,20 @@ static int fail_connect(const char *path, int error, struct vs_client_fail *fail
 	}
 }
 
+static int set_timeouts(int fd)
+{
+	const struct timeval timeout = {.tv_sec = CLIENT_ANSWER_SECONDS};
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)))
+		return -errno;
+	return 0;
+}
+
 static int connect_to(struct vs_client *client, const char *path, struct vs_client_fail *fail)
 {
-	const struct timeval timeout = {.tv_sec = ANSWER_SECONDS};
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int error;
 
 	if (strlen(path) >= sizeof(addr.sun_path) || !path[0])
 		return fail_with(fail, -ENAMETOOLONG,
@@ -105,11 +100,10 @@ static int connect_to(struct vs_client *client, const char *path, struct vs_clie
 	client->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (client->fd < 0)
 		return fail_with(fail, -errno, "cannot make a socket: %s", strerror(errno));
-	if (setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
-	    setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) ||
-	    connect(client->fd, (const struct sockaddr *)&addr, sizeof(addr))) {
-		int error = -errno;
-
+	error = set_timeouts(client->fd);
+	if (!error && connect(client->fd, (const struct sockaddr *)&addr, sizeof(addr)))
+		error = -errno;
+	if (error) {
 		close(client->fd);
 		return fail_connect(path, error, fail);
 	}
@@ -148,13 +142,12 @@ static ssize_t receive(struct vs_client *client, struct vs_client_fail *fail)
 		}
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return fail_with(fail, -ETIMEDOUT, "vmswitchd gave no answer for %d s (%s)",
-					 ANSWER_SECONDS, client->path);
+					 CLIENT_ANSWER_SECONDS, client->path);
 		return fail_gone(client, fail);
 	}
 }
 
-static int send_request(struct vs_client *client, const struct nlmsghdr *nlh,
-			struct vs_client_fail *fail)
+int client_send(struct vs_client *client, const struct nlmsghdr *nlh, struct vs_client_fail *fail)
 {
 	ssize_t n;
 
@@ -167,15 +160,6 @@ static int send_request(struct vs_client *client, const struct nlmsghdr *nlh,
 }
 
 /* ---- answers ---- */
-
-/** struct answer - what is known of the answer being read */
-struct answer {
-	const struct nlmsghdr *request;
-	vs_client_record *record;
-	void *ctx;
-	int stopped; /* what @record returned that was not 0 */
-	bool complete;
-};
 
 /** offending() - number of the attribute at @offset of our own request, 0 if there is none. */
 static uint16_t offending(const struct nlmsghdr *request, uint32_t offset)
@@ -191,7 +175,7 @@ static uint16_t offending(const struct nlmsghdr *request, uint32_t offset)
 	return 0;
 }
 
-static int take_error(const struct nlmsghdr *nlh, struct answer *answer,
+int client_take_error(const struct nlmsghdr *nlh, struct answer *answer,
 		      struct vs_client_fail *fail)
 {
 	struct vs_refusal refusal;
@@ -242,9 +226,11 @@ static int take_datagram(struct vs_client *client, size_t len, struct answer *an
 		if (nlh->nlmsg_seq != client->seq && nlh->nlmsg_type != NLMSG_ERROR)
 			continue;
 		ret = 0;
+		if (answer->take_member && answer->take_member(nlh, answer))
+			continue;
 		if (nlh->nlmsg_type == NLMSG_ERROR &&
 		    (nlh->nlmsg_seq == client->seq || nlh->nlmsg_seq == 0))
-			ret = take_error(nlh, answer, fail);
+			ret = client_take_error(nlh, answer, fail);
 		else if (nlh->nlmsg_type == NLMSG_DONE)
 			answer->complete = true;
 		else if (nlh->nlmsg_type == VS_MSG_TYPE)
@@ -255,11 +241,27 @@ static int take_datagram(struct vs_client *client, size_t len, struct answer *an
 	return 0;
 }
 
+int client_read_datagram(struct vs_client *client, struct answer *answer,
+			 struct vs_client_fail *fail)
+{
+	ssize_t n = receive(client, fail);
+
+	return n < 0 ? (int)n : take_datagram(client, (size_t)n, answer, fail);
+}
+
+int client_read_answer(struct vs_client *client, struct answer *answer, struct vs_client_fail *fail)
+{
+	int ret = 0;
+
+	while (!ret && !answer->complete)
+		ret = client_read_datagram(client, answer, fail);
+	return ret;
+}
+
 int vs_client_call(struct vs_client *client, struct vs_msg *msg, vs_client_record *record,
 		   void *ctx, struct vs_client_fail *ret_fail)
 {
 	struct answer answer = {.request = msg->nlh, .record = record, .ctx = ctx};
-	ssize_t n;
 	int ret;
 
 	if (msg->error)
@@ -268,13 +270,9 @@ int vs_client_call(struct vs_client *client, struct vs_msg *msg, vs_client_recor
 		client->seq = 1;
 	msg->nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
 	msg->nlh->nlmsg_seq = client->seq;
-	ret = send_request(client, msg->nlh, ret_fail);
-	while (!ret && !answer.complete) {
-		n = receive(client, ret_fail);
-		if (n < 0)
-			return (int)n;
-		ret = take_datagram(client, (size_t)n, &answer, ret_fail);
-	}
+	ret = client_send(client, msg->nlh, ret_fail);
+	if (!ret)
+		ret = client_read_answer(client, &answer, ret_fail);
 	return ret ? ret : answer.stopped;
 }
 
@@ -354,6 +352,30 @@ err_close:
 err_free:
 	free(client);
 	return ret;
+}
+
+int vs_client_open_fd(int fd, const char *name, struct vs_client **ret_client,
+		      struct vs_client_fail *ret_fail)
+{
+	struct vs_client *client = calloc(1, sizeof(*client));
+	int ret;
+
+	if (!client)
+		return fail_with(ret_fail, -ENOMEM, "out of memory");
+	client->fd = fd;
+	snprintf(client->path, sizeof(client->path), "%s", name);
+	ret = set_timeouts(fd);
+	if (ret)
+		ret = fail_with(ret_fail, ret, "cannot use the connection to %s: %s", name,
+				strerror(-ret));
+	else
+		ret = say_hello(client, ret_fail);
+	if (ret) {
+		free(client);
+		return ret;
+	}
+	*ret_client = client;
+	return 0;
 }
 
 void vs_client_close(struct vs_client *client)

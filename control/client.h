@@ -28,11 +28,13 @@ struct vs_client;
  * struct vs_client_fail - why a call failed
  * @error:	negative errno
  * @attr:	number of the attribute that offends or is missing, or 0
+ * @index:	of a batch: number of the request that failed, from 1; 0: no single one
  * @text:	for the user, one sentence
  */
 struct vs_client_fail {
 	int error;
 	uint16_t attr;
+	uint32_t index;
 	char text[512];
 };
 
@@ -56,6 +58,15 @@ typedef int vs_client_record(const struct nlattr *const *tb, void *ctx);
 int vs_client_open(const char *path, struct vs_client **ret_client,
 		   struct vs_client_fail *ret_fail);
 
+/**
+ * vs_client_open_fd() - the same over a connection that is there already
+ * @fd:		a connected socket of type SOCK_SEQPACKET, at whose other end the daemon is heard;
+ *		on success it belongs to the client, otherwise it stays the caller's
+ * @name:	of the daemon, for the texts of errors
+ */
+int vs_client_open_fd(int fd, const char *name, struct vs_client **ret_client,
+		      struct vs_client_fail *ret_fail);
+
 /** vs_client_close() - disconnect and free. */
 void vs_client_close(struct vs_client *client);
 
@@ -77,5 +88,58 @@ int vs_client_call(struct vs_client *client, struct vs_msg *msg, vs_client_recor
  */
 int vs_client_listen(struct vs_client *client, vs_client_record *record, void *ctx,
 		     struct vs_client_fail *ret_fail);
+
+/*
+ * Batches: requests that change something, applied by the daemon all together or not at all.
+ *
+ *	struct vs_client_batch *batch = vs_client_batch_new();
+ *
+ *	vs_client_batch_add(batch, &first);
+ *	vs_client_batch_add(batch, &second);
+ *	if (vs_client_batch_run(client, batch, NULL, NULL, NULL, &fail))
+ *		errx(1, "request %u: %s", fail.index, fail.text);
+ *	vs_client_batch_free(batch);
+ */
+
+struct vs_client_batch;
+
+/**
+ * struct vs_client_batch_how - how a batch is run
+ * @dry_run:	only say what it would do
+ * @confirm_s:	not 0: the daemon takes it back by itself if CONFIRM does not come within so many
+ *		seconds
+ */
+struct vs_client_batch_how {
+	bool dry_run;
+	uint32_t confirm_s;
+};
+
+/** vs_client_batch_new() - an empty batch, owned by the caller; NULL without memory. */
+struct vs_client_batch *vs_client_batch_new(void);
+
+/**
+ * vs_client_batch_add() - add a request to it
+ * @msg:	copied
+ *
+ * Return: 0; -ENOMEM; or what is wrong with @msg, see struct vs_msg.
+ */
+int vs_client_batch_add(struct vs_client_batch *batch, const struct vs_msg *msg);
+
+/**
+ * vs_client_batch_run() - send it, and have it applied
+ * @how:	NULL: for good, and at once
+ * @record:	called with dry_run for each object that would change: CHANGE, COMMAND and RECORD;
+ *		NULL: these are left out
+ *
+ * The batch stays the caller's, and can be run again. Return: 0; what @record returned; or
+ * negative errno with *@ret_fail filled in: nothing was changed then, unless the connection broke
+ * before the answer came (-ECONNRESET, -ETIMEDOUT).
+ */
+int vs_client_batch_run(struct vs_client *client, struct vs_client_batch *batch,
+			const struct vs_client_batch_how *how, vs_client_record *record, void *ctx,
+			struct vs_client_fail *ret_fail);
+
+/** vs_client_batch_free() - free it; NULL is ignored. */
+void vs_client_batch_free(struct vs_client_batch *batch);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/dispatch.h"
 
+#include "control/batch.h"
+#include "control/confirm.h"
 #include "control/obj.h"
 #include "control/session.h"
 
@@ -19,7 +21,8 @@ static const struct vs_handler own[] = {
 
 /* One row per object. */
 static const struct vs_handler *const objects[] = {
-	own, vs_obj_switch, vs_obj_port, vs_obj_fdb, vs_obj_stats, vs_obj_monitor, vs_obj_worker,
+	own,          vs_obj_batch,   vs_obj_switch, vs_obj_port,  vs_obj_fdb,
+	vs_obj_stats, vs_obj_monitor, vs_obj_worker, vs_obj_state,
 };
 
 enum {
@@ -175,7 +178,9 @@ static void run(struct vs_session *s, const struct vs_request *req, uint64_t ski
 		put_failure(s, req, -EOPNOTSUPP, &fail);
 		return;
 	}
-	ret = handler->run(&call, &fail);
+	ret = vs_policy_changes(req->policy) ? vs_confirm_check(s->hub, &fail) : 0;
+	if (!ret)
+		ret = handler->run(&call, &fail);
 	if (ret > 0) {
 		keep_dump(s, &call);
 		return;
@@ -189,6 +194,52 @@ static void run(struct vs_session *s, const struct vs_request *req, uint64_t ski
 	end_dump(s);
 }
 
+void vs_dispatch_refuse(struct vs_session *s, const struct nlmsghdr *to,
+			const struct vs_refusal *refusal)
+{
+	put_error(s, to, refusal);
+}
+
+void vs_dispatch_fail(struct vs_session *s, const struct vs_request *req, int error,
+		      const struct vs_fail *fail)
+{
+	put_failure(s, req, error, fail);
+}
+
+/* The offending attribute of a refusal, as the model would name it. */
+static uint16_t attr_of(const struct nlmsghdr *nlh, const struct vs_refusal *refusal)
+{
+	const struct nlattr *attr;
+
+	if (refusal->missing || refusal->offset == 0 ||
+	    nlh->nlmsg_len - refusal->offset < sizeof(*attr))
+		return refusal->missing;
+	attr = (const struct nlattr *)((const char *)nlh + refusal->offset);
+	return attr->nla_type & NLA_TYPE_MASK;
+}
+
+int vs_dispatch_change(struct vs_model *m, const struct vs_request *req, struct vs_fail *fail)
+{
+	const struct vs_handler *handler = find_handler(req->policy->cmd);
+	struct vs_call call = {.model = m, .attr = req->attr, .request = req};
+
+	if (!vs_policy_changes(req->policy) || !handler)
+		return vs_fail_set(fail, -EOPNOTSUPP, VS_ATTR_UNSPEC,
+				   "%s changes nothing that is configured", req->policy->name);
+	return handler->run(&call, fail);
+}
+
+int vs_dispatch_apply(struct vs_model *m, const struct nlmsghdr *nlh, struct vs_fail *fail)
+{
+	struct vs_refusal refusal;
+	struct vs_request req;
+
+	if (vs_request_parse(nlh, &req, &refusal))
+		return vs_fail_set(fail, refusal.error, (enum vs_attr)attr_of(nlh, &refusal), "%s",
+				   refusal.text);
+	return vs_dispatch_change(m, &req, fail);
+}
+
 void vs_dispatch(struct vs_session *s, const void *buf, size_t len)
 {
 	struct vs_refusal refusal;
@@ -197,6 +248,10 @@ void vs_dispatch(struct vs_session *s, const void *buf, size_t len)
 	if (vs_request_frame(buf, len, &refusal)) {
 		put_error(s, NULL, &refusal);
 		s->broken = -EBADMSG;
+		return;
+	}
+	if (vs_batch_takes(s)) {
+		vs_batch_take(s, buf);
 		return;
 	}
 	if (vs_request_parse(buf, &req, &refusal)) {

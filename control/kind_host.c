@@ -34,7 +34,7 @@ static int refuse_addr(struct vs_fail *fail, const char *text)
 /* "192.0.2.1/24,2001:db8::1/64"; empty, NULL or "none": no address */
 static int parse_addrs(const char *text, struct addrs *ret_addrs, struct vs_fail *fail)
 {
-	char copy[VS_PROTO_UPLINK_SIZE];
+	char copy[VS_HOST_ADDRS_MAX * VS_HOST_ADDR_TEXT];
 	char *state;
 	char *word;
 
@@ -149,6 +149,11 @@ static void leave(struct vs_port *port)
 	vs_host_detach(port->dev);
 }
 
+static void undo(struct vs_port *port)
+{
+	vs_host_undo(port->dev);
+}
+
 static bool is_up(const struct vs_port *port)
 {
 	return vs_host_is_up(port->dev);
@@ -224,7 +229,7 @@ static int set_addrs(struct vs_host *host, const struct vs_host_info *old,
 }
 
 /* Back to what it was, as far as the kernel lets us. */
-static void undo(struct vs_host *host, const struct vs_host_info *old, unsigned int what)
+static void go_back(struct vs_host *host, const struct vs_host_info *old, unsigned int what)
 {
 	struct vs_host_info now;
 	struct vs_host_why why;
@@ -264,7 +269,7 @@ static int set(struct vs_port *port, const struct vs_port_change *c, struct vs_f
 		err = vs_host_set_mac(host, &c->mac, &why);
 	}
 	if (err) {
-		undo(host, &old, (unsigned int)c->set);
+		go_back(host, &old, (unsigned int)c->set);
 		return vs_fail_set(fail, err, attr, "%s", why.text);
 	}
 	vs_host_set_name(host, port->name);
@@ -285,6 +290,7 @@ const struct vs_kind_ops vs_kind_host = {
 	.make = make,
 	.del = del,
 	.leave = leave,
+	.undo = undo,
 	.is_up = is_up,
 	.pairs = pairs,
 	.check = check,
@@ -308,6 +314,7 @@ const struct vs_kind_ops vs_kind_packet = {
 	.make = make,
 	.del = del,
 	.leave = leave,
+	.undo = undo,
 	.is_up = is_up,
 	.pairs = pairs,
 	.check = check,

@@ -2,11 +2,13 @@
 /*
  * vmswitchd: start in order, run until told to stop, unwind in reverse order.
  */
+#include "control/dispatch.h"
 #include "control/eal.h"
 #include "control/model.h"
 #include "control/options.h"
 #include "control/proto.h"
 #include "control/server.h"
+#include "control/store.h"
 #include "control/version.h"
 #include "dataplane/core/log.h"
 #include "dataplane/core/rcu.h"
@@ -38,6 +40,7 @@ struct daemon {
 	struct event *sigint;
 	struct vs_rcu rcu;
 	struct vs_worker *worker;
+	struct vs_store *store; /* NULL: nothing is kept */
 	struct vs_model *model;
 	struct vs_server *server;
 	char *run_dir;
@@ -77,6 +80,8 @@ static void on_signal(evutil_socket_t signal, short what, void *ctx)
 static int watch_signals(struct daemon *d)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* A state file that may not grow is an error of write(), not our end. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	d->sigterm = evsignal_new(d->base, SIGTERM, on_signal, d);
 	d->sigint = evsignal_new(d->base, SIGINT, on_signal, d);
 	if (!d->sigterm || !d->sigint || event_add(d->sigterm, NULL) != 0 ||
@@ -160,18 +165,41 @@ static int make_default_folder(const char *socket)
 	return err;
 }
 
+/* Of the default state file the folder is ours to make, too. */
+static int open_store(struct daemon *d)
+{
+	const struct vs_store_config config = {.path = d->options.state};
+
+	if (!config.path) {
+		vs_log(VS_LOG_INFO, "the configuration is not kept (--state FILE does that)");
+		return 0;
+	}
+	if (strcmp(config.path, VS_STATE_DEFAULT) == 0)
+		(void)mkdir(VS_STATE_FOLDER, 0755); /* if that fails, opening the file says why */
+	return vs_store_open(&config, &d->store);
+}
+
+static int start_store(struct daemon *d)
+{
+	const struct vs_store_link link = {
+		.base = d->base,
+		.model = d->model,
+		.apply = vs_dispatch_apply,
+	};
+
+	return d->store ? vs_store_start(d->store, &link) : 0;
+}
+
 static int start_server(struct daemon *d)
 {
 	const struct vs_server_config config = {
 		.base = d->base,
 		.path = d->options.socket,
 		.model = d->model,
+		.store = d->store,
 		.version = VS_VERSION,
 	};
-	int err = make_default_folder(d->options.socket);
 
-	if (err)
-		return err;
 	return vs_server_new(&config, &d->server);
 }
 
@@ -205,6 +233,9 @@ static int run(struct daemon *d)
 	err = complain(vs_worker_start(d->worker), "worker's thread");
 	if (err)
 		goto err_start;
+	err = complain(start_store(d), "state file");
+	if (err)
+		goto err_server;
 	/* Says itself what is wrong. */
 	err = start_server(d);
 	if (err)
@@ -218,6 +249,9 @@ static int run(struct daemon *d)
 
 	vs_server_free(d->server);
 err_server:
+	/* What ends now is not removed: it is there again next time. */
+	vs_store_free(d->store);
+	d->store = NULL;
 	vs_worker_stop(d->worker);
 err_start:
 	vs_model_free(d->model);
@@ -276,10 +310,15 @@ int main(int argc, char **argv)
 	raise_descriptor_limit();
 	err = complain(vs_sigbus_install(), "SIGBUS handler");
 	if (!err)
+		err = make_default_folder(d.options.socket);
+	if (!err)
+		err = open_store(&d);
+	if (!err)
 		err = start_eal(&d.options);
-	if (err)
-		return EXIT_FAILURE;
-	err = run(&d);
-	vs_eal_stop();
+	if (!err) {
+		err = run(&d);
+		vs_eal_stop();
+	}
+	vs_store_free(d.store);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }

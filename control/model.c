@@ -2,6 +2,7 @@
 /* The model's life, the snapshot, and what happens by itself (workers' events, ageing). */
 #include "control/model.h"
 
+#include "control/model_txn.h"
 #include "control/port_kind.h"
 #include "control/tlv.h"
 #include "dataplane/core/clock.h"
@@ -54,7 +55,8 @@ struct vs_port *model_find_port(struct vs_model *m, const char *name)
 
 bool model_is_up(const struct vs_port *port)
 {
-	return port->link_up && port->kind->is_up(port);
+	/* A dry transaction makes none. */
+	return port->dev && port->link_up && port->kind->is_up(port);
 }
 
 void model_tell(struct vs_model *m, enum vs_notice_type type, const struct vs_switch *sw,
@@ -69,7 +71,7 @@ void model_tell(struct vs_model *m, enum vs_notice_type type, const struct vs_sw
 
 	if (mac)
 		n.mac = *mac;
-	if (m->notice)
+	if (m->notice && !model_txn_tell(m, &n))
 		m->notice(&n, m->notice_ctx);
 }
 
@@ -143,6 +145,7 @@ void vs_model_free(struct vs_model *m)
 	struct vs_fail fail;
 	unsigned int i;
 
+	vs_txn_forget(m);
 	m->notice = NULL;
 	m->closing = true;
 	for (i = 0; i < VS_SWITCHES_MAX; i++) {

@@ -19,7 +19,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct nlmsghdr;
+struct vs_config_key;
 struct vs_model;
+struct vs_port_change;
 struct vs_worker;
 
 /** Kinds of switches. */
@@ -92,6 +95,8 @@ struct vs_switch_view {
  * struct vs_switch_spec - what `switch add` says
  * @uplink:	"xdp:IFNAME" or "dpdk:DEVARGS" for an external switch, otherwise NULL
  * @force:	take the network card even if it carries the host's default route
+ * @fdb_size:	0: VS_FDB_SIZE_DEFAULT
+ * @fdb_ageing_s: NULL: VS_FDB_AGEING_DEFAULT_S
  */
 struct vs_switch_spec {
 	const char *name;
@@ -99,6 +104,9 @@ struct vs_switch_spec {
 	const char *uplink;
 	enum vs_share share;
 	bool force;
+	enum vs_unknown unknown;
+	uint32_t fdb_size;
+	const uint32_t *fdb_ageing_s;
 };
 
 /** struct vs_switch_change - what `switch set` changes; only fields whose bit is in @set */
@@ -180,6 +188,7 @@ enum vs_mac_from {
  * @vm:		NULL: the port's name
  * @mtu:	0: the default of the kind
  * @vlans:	NULL: the default of the kind
+ * @settings:	what else is set, as by vs_port_set(); NULL: nothing
  */
 struct vs_port_spec {
 	const char *name;
@@ -197,6 +206,7 @@ struct vs_port_spec {
 	struct rte_ether_addr mac;
 	uint32_t mtu;
 	const struct vs_vlans *vlans;
+	const struct vs_port_change *settings;
 };
 
 /** struct vs_port_change - what `port set` changes; only fields whose bit is in @set */
@@ -421,6 +431,9 @@ enum vs_notice_type {
 	VS_NOTICE_MAC_MOVED,
 	VS_NOTICE_MAC_LIMIT,
 	VS_NOTICE_STORM,
+	VS_NOTICE_UNCONFIRMED, /* a batch waits to be confirmed; of the server, like the next two */
+	VS_NOTICE_CONFIRMED,
+	VS_NOTICE_ROLLED_BACK,
 };
 
 /** struct vs_notice - something happened; strings are valid during the call, "" if they say nothing */
@@ -435,6 +448,117 @@ struct vs_notice {
 /** vs_model_on_notice() - whom to tell; one receiver, called on the control thread. */
 void vs_model_on_notice(struct vs_model *m, void (*notice)(const struct vs_notice *n, void *ctx),
 			void *ctx);
+
+/* ---- transactions ---- */
+
+/** What becomes of the changes of a transaction. */
+enum vs_txn_mode {
+	VS_TXN_REAL,
+	VS_TXN_DRY, /* all checks, no device is made or changed, nothing is published */
+};
+
+/** What a committed transaction means to who keeps the configuration. */
+enum vs_txn_stage {
+	VS_TXN_FINAL,       /* it is the configuration from here on */
+	VS_TXN_PROVISIONAL, /* in force, and not to be kept: it is confirmed or rolled back later */
+	VS_TXN_CONFIRMED,   /* what was provisional is kept from here on; nothing changes */
+	VS_TXN_ROLLBACK,    /* goes back to what is kept */
+};
+
+/**
+ * struct vs_txn_change - one object that a transaction changed
+ * @key:	what it was called; of a new object: what it is called
+ * @now:	what it is called now: another name after a rename; NULL: it is gone
+ * @before:	its record as it was (control/config.h); NULL: it did not exist
+ * @after:	its record as it is; NULL: it is gone
+ * @waited:	it was not there, but was kept by others (vs_model_on_waiting()): to go back, nothing is
+ *		made again
+ */
+struct vs_txn_change {
+	const struct vs_config_key *key;
+	const struct vs_config_key *now;
+	const struct nlmsghdr *before;
+	const struct nlmsghdr *after;
+	bool waited;
+};
+
+/**
+ * vs_txn_begin() - what is changed from here on happens at once, or not at all
+ *
+ * A change outside of a transaction is one by itself. The event loop must not run before the
+ * transaction has ended; a change that fails has spoilt it, and only vs_txn_abort() is left.
+ *
+ * Return: 0; -EBUSY one is open; -ENOMEM.
+ */
+int vs_txn_begin(struct vs_model *m, enum vs_txn_mode mode);
+
+/** vs_txn_set_stage() - what the open transaction means; FINAL unless this says something else. */
+void vs_txn_set_stage(struct vs_model *m, enum vs_txn_stage stage);
+
+/** vs_txn_stage() - of the transaction that is being committed; for the commit hook. */
+enum vs_txn_stage vs_txn_stage(const struct vs_model *m);
+
+/**
+ * vs_txn_commit() - let it happen: the hook, one snapshot for the workers, then what waited for it
+ *
+ * A dry one is undone. Return: 0; -ENOMEM or what the hook said, with @fail: all of it is undone.
+ */
+int vs_txn_commit(struct vs_model *m, struct vs_fail *fail);
+
+/** vs_txn_abort() - everything is as it was; no worker and no subscriber saw anything. */
+void vs_txn_abort(struct vs_model *m);
+
+/**
+ * vs_txn_each() - visit what the open transaction has changed so far, or, when none is open, what
+ *	the provisional one changed
+ * @visit:	returns 0 to go on; anything else ends the walk and is returned
+ *
+ * In the order in which the objects were first touched. One that is as it was is left out. When a
+ * switch is renamed, its ports and static addresses have changed, too. An object that was removed
+ * and made again under its name is two changes.
+ *
+ * Return: 0, -ENOMEM, or what @visit returned.
+ */
+int vs_txn_each(struct vs_model *m, int (*visit)(const struct vs_txn_change *change, void *ctx),
+		void *ctx);
+
+/**
+ * vs_txn_confirm() - the provisional transaction stays
+ * Return: 0; -ENOENT there is none; what the hook (VS_TXN_CONFIRMED) said: it is provisional still.
+ */
+int vs_txn_confirm(struct vs_model *m, struct vs_fail *fail);
+
+/** vs_txn_forget() - the provisional transaction is over, whatever came of it. */
+void vs_txn_forget(struct vs_model *m);
+
+/** vs_txn_is_provisional() - a committed transaction waits to be confirmed. */
+bool vs_txn_is_provisional(const struct vs_model *m);
+
+/**
+ * vs_model_on_commit() - whom to ask before a transaction is in force
+ * @commit:	called once per transaction that changed something, and by vs_txn_confirm();
+ *		vs_txn_each() and vs_txn_stage() tell what. An error undoes the transaction. NULL: nobody
+ *
+ * The provisional transaction is over (vs_txn_is_provisional()) when one of stage ROLLBACK has
+ * been committed. Not called when the model is freed.
+ */
+void vs_model_on_commit(struct vs_model *m,
+			int (*commit)(struct vs_model *m, void *ctx, struct vs_fail *fail),
+			void *ctx);
+
+/**
+ * vs_model_on_waiting() - who keeps objects that could not be made
+ * @each:	visits the object @key if it is such a one, and before it such ports of a switch, which
+ *		may be there itself. The records are valid during the call.
+ *
+ * So that they can be removed as any other: the transaction then names them as removed.
+ */
+void vs_model_on_waiting(struct vs_model *m,
+			 int (*each)(const struct vs_config_key *key,
+				     int (*visit)(const struct vs_config_key *key,
+						  const struct nlmsghdr *record, void *ctx),
+				     void *visit_ctx, void *ctx),
+			 void *ctx);
 
 /* ---- the model itself ---- */
 

@@ -5,6 +5,7 @@
  * and static nowhere. The same address may be static behind several ports, each on a VLAN of its
  * own.
  */
+#include "control/model_txn.h"
 #include "control/port_kind.h"
 
 #include <errno.h>
@@ -122,12 +123,12 @@ int model_check_statics(const struct vs_port *port, struct vs_fail *fail)
 	for (i = 0; i < port->n_statics && err == 0; i++) {
 		const struct vs_static *s = &port->statics[i];
 		uint16_t fid = sw->fid_of_vid[s->vid];
-		const struct vs_fdb_entry *e = fid ? vs_fdb_find(sw->fdb, fid, &s->mac) : NULL;
+		struct model_fdb_look e;
 
 		err = check(sw, port, &s->mac, TIE_OWN | TIE_CLUSTER, 0, VS_ATTR_SWITCH, fail);
-		if (!err && e && e->kind == VS_FDB_STATIC && e->port < VS_PORTS_MAX &&
-		    e->port != port->id)
-			err = refuse(fail, VS_ATTR_SWITCH, sw->m->port[e->port], &s->mac,
+		if (!err && fid && model_fdb_look(sw, fid, &s->mac, &e) &&
+		    e.kind == VS_FDB_STATIC && e.port < VS_PORTS_MAX && e.port != port->id)
+			err = refuse(fail, VS_ATTR_SWITCH, sw->m->port[e.port], &s->mac,
 				     TIE_STATIC);
 	}
 	return err;

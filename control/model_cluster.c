@@ -3,6 +3,7 @@
  * Addresses that several ports share, as the nodes of a load-balancing cluster do: the table's
  * entry leads to a number, and the snapshot says which ports stand behind it.
  */
+#include "control/model_txn.h"
 #include "control/port_kind.h"
 
 #include <errno.h>
@@ -38,15 +39,19 @@ static bool has_cluster(const struct vs_port *port)
 	       !rte_is_multicast_ether_addr(&port->cluster);
 }
 
-static void forget(struct vs_cluster *cluster)
+/* The entry of the address may be another one's by now. */
+static void forget(struct vs_cluster *cluster, uint16_t number)
 {
+	struct model_fdb_look look;
 	const struct vs_fdb_filter filter = {
 		.what = VS_FDB_ADDRESS,
 		.fid = cluster->fid,
 		.mac = cluster->mac,
 	};
 
-	(void)model_fdb_remove(cluster->sw, &filter);
+	if (model_fdb_look(cluster->sw, cluster->fid, &cluster->mac, &look) &&
+	    look.kind == VS_FDB_STATIC && look.port == number)
+		(void)model_fdb_remove(cluster->sw, &filter);
 	*cluster = (struct vs_cluster){0};
 }
 
@@ -74,8 +79,6 @@ int model_clusters_claim(struct vs_switch *sw)
 		if (m->port[i] && m->port[i]->sw == sw && has_cluster(m->port[i]))
 			err = claim(m->port[i]);
 	}
-	if (err)
-		model_clusters_release(sw);
 	return err;
 }
 
@@ -101,7 +104,7 @@ void model_clusters_release(struct vs_switch *sw)
 
 	for (i = 0; i < VS_GROUPS_MAX; i++) {
 		if (m->cluster[i].sw == sw && !is_used(m, &m->cluster[i]))
-			forget(&m->cluster[i]);
+			forget(&m->cluster[i], (uint16_t)(VS_FDB_GROUP_BASE + i));
 	}
 }
 

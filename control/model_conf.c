@@ -9,6 +9,7 @@
  * who get such frames come first. A port that sends tagged frames has a trunk, which leads from
  * the tag to the fid; all trunks of a switch share one table.
  */
+#include "control/model_txn.h"
 #include "control/port_kind.h"
 
 #include <stdlib.h>
@@ -339,11 +340,11 @@ int model_publish(struct vs_model *m)
 {
 	struct vs_conf *conf;
 
-	if (m->held) {
-		m->wanted = true;
+	if (m->txn) {
+		m->txn->publish = true;
+		m->txn->again |= m->txn->running;
 		return 0;
 	}
-	m->wanted = false;
 	conf = model_conf_build(m);
 	if (!conf)
 		return -ENOMEM;

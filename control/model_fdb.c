@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Addresses: learning what the workers saw, ageing, flushing, showing. */
+#include "control/model_txn.h"
 #include "control/port_kind.h"
 
 #include "control/proto.h"
@@ -31,67 +32,36 @@ static void count_lost(struct vs_model *m, uint16_t id)
 	port->max_macs_told = false;
 }
 
-static void count_removed(const struct vs_fdb_entry *e, void *ctx)
+void model_fdb_lost(const struct vs_fdb_entry *e, void *model)
 {
 	if (e->kind == VS_FDB_LEARNT)
-		count_lost(ctx, e->port);
+		count_lost(model, e->port);
 }
 
-uint32_t model_fdb_remove(struct vs_switch *sw, const struct vs_fdb_filter *filter)
+int model_fdb_remove(struct vs_switch *sw, const struct vs_fdb_filter *filter)
 {
-	uint32_t n = vs_fdb_remove(sw->fdb, filter, count_removed, sw->m);
-
-	if (n)
+	if (model_txn_is_open(sw->m))
+		return model_pending_remove(sw, filter);
+	if (vs_fdb_remove(sw->fdb, filter, model_fdb_lost, sw->m) > 0)
 		sw->fdb_full_told = false;
-	return n;
+	return 0;
 }
 
 int model_fdb_enter(struct vs_switch *sw, uint16_t fid, const struct rte_ether_addr *mac,
 		    uint16_t port)
 {
-	struct vs_fdb_entry *e = vs_fdb_find(sw->fdb, fid, mac);
+	struct vs_fdb_entry *e;
 	uint16_t old = VS_FDB_NO_PORT;
 
+	if (model_txn_is_open(sw->m))
+		return model_pending_enter(sw, fid, mac, port);
+	e = vs_fdb_find(sw->fdb, fid, mac);
 	/* It stops being a learnt one, wherever it was learnt. */
 	if (e && e->kind == VS_FDB_LEARNT)
-		count_removed(e, sw->m);
+		model_fdb_lost(e, sw->m);
 	if (vs_fdb_learn(sw->fdb, fid, mac, port, VS_FDB_STATIC, now_s(), &old) == VS_FDB_FULL)
 		return -ENOSPC;
 	return 0;
-}
-
-/* Does (fid, @mac) need a place of its own? What another port has had learnt is taken over. */
-static uint32_t needs_place(const struct vs_port *port, uint16_t fid,
-			    const struct rte_ether_addr *mac)
-{
-	const struct vs_fdb_entry *e = fid ? vs_fdb_find(port->sw->fdb, fid, mac) : NULL;
-
-	return fid && (!e || e->port == port->id);
-}
-
-/* Places for @mac on all VLANs of the port that have a forwarding id. */
-static uint32_t need_own(const struct vs_port *port, const struct rte_ether_addr *mac)
-{
-	const uint16_t *fid_of_vid = port->sw->fid_of_vid;
-	unsigned int vid;
-	uint32_t n = 0;
-
-	for (vid = 0; vid < VS_VIDS_MAX && !rte_is_zero_ether_addr(mac); vid++) {
-		if (fid_of_vid[vid] && model_vlan_has(port, (uint16_t)vid))
-			n += needs_place(port, fid_of_vid[vid], mac);
-	}
-	return n;
-}
-
-uint32_t model_fdb_need(const struct vs_port *port)
-{
-	uint32_t n = need_own(port, &port->mac) + need_own(port, &port->host_mac);
-	uint32_t i;
-
-	for (i = 0; i < port->n_statics; i++)
-		n += needs_place(port, port->sw->fid_of_vid[port->statics[i].vid],
-				 &port->statics[i].mac);
-	return n;
 }
 
 /* An address of the port's own is on all its VLANs. */
@@ -127,14 +97,14 @@ int model_learn_static(struct vs_port *port)
 	return err;
 }
 
-void model_forget_port(struct vs_port *port, enum vs_fdb_kind up_to)
+int model_forget_port(struct vs_port *port, enum vs_fdb_kind up_to)
 {
 	const struct vs_fdb_filter filter = {
 		.what = up_to == VS_FDB_STATIC ? VS_FDB_OF_PORT : VS_FDB_LEARNT_OF_PORT,
 		.port = port->id,
 	};
 
-	(void)model_fdb_remove(port->sw, &filter);
+	return model_fdb_remove(port->sw, &filter);
 }
 
 /* Return: true when the port may have one more address learnt. */
@@ -238,6 +208,8 @@ void model_drain(struct vs_model *m)
 	unsigned int w;
 	unsigned int n;
 
+	if (model_txn_is_open(m))
+		return;
 	for (w = 0; w < m->env.n_workers; w++) {
 		struct vs_event_ring *er = &vs_worker_ctx(m->env.workers[w])->events;
 
@@ -320,16 +292,28 @@ int vs_fdb_each(struct vs_model *m, const char *sw,
 	return err;
 }
 
-int vs_fdb_flush_switch(struct vs_model *m, const char *name, struct vs_fail *fail)
+static int flush(struct vs_model *m, const char *name, struct vs_fail *fail)
 {
 	const struct vs_fdb_filter filter = {.what = VS_FDB_ALL_LEARNT};
 	struct vs_switch *sw = model_find_switch(m, name);
+	int err;
 
 	if (!sw)
 		return vs_fail_set(fail, -ENOENT, VS_ATTR_SWITCH, "there is no switch '%s'", name);
+	err = model_involve_switch(sw, fail);
+	if (!err && model_fdb_remove(sw, &filter) != 0)
+		err = vs_fail_set(fail, -ENOMEM, 0, "no memory for a change");
+	if (!err)
+		model_tell(m, VS_NOTICE_FDB_FLUSHED, sw, NULL, NULL, NULL);
+	return err;
+}
+
+int vs_fdb_flush_switch(struct vs_model *m, const char *name, struct vs_fail *fail)
+{
+	int part;
+
 	/* Addresses on their way from a worker were seen before the flush: they go too. */
 	model_drain(m);
-	(void)model_fdb_remove(sw, &filter);
-	model_tell(m, VS_NOTICE_FDB_FLUSHED, sw, NULL, NULL, NULL);
-	return 0;
+	part = model_txn_enter(m, fail);
+	return part < 0 ? part : model_txn_leave(m, part, flush(m, name, fail), fail);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/model_txn.h"
 #include "control/port_kind.h"
-
 #include "control/proto.h"
 #include "control/tlv.h"
 #include "dataplane/core/log.h"
@@ -17,22 +17,12 @@ enum {
 	FAULT_NOTICES_PER_SECOND = 2,
 };
 
-static int free_id(const struct vs_model *m)
-{
-	int i;
-
-	for (i = 0; i < VS_PORTS_MAX; i++) {
-		if (!m->port[i])
-			return i;
-	}
-	return -ENOSPC;
-}
-
 /* Nobody else may be where the port will be. */
 static int check_place(struct vs_model *m, const struct vs_kind_ops *kind,
 		       const struct vs_port_spec *spec, struct vs_fail *fail)
 {
 	char place[sizeof(((struct vs_port *)NULL)->place)];
+	const struct vs_port *holder;
 	unsigned int i;
 	int err;
 
@@ -45,6 +35,12 @@ static int check_place(struct vs_model *m, const struct vs_kind_ops *kind,
 					   "%s %s belongs to port '%s' already",
 					   vs_attr_name(kind->place_attr), place, m->port[i]->name);
 	}
+	holder = model_txn_holder(m, place);
+	if (holder)
+		return vs_fail_set(fail, -EBUSY, kind->place_attr,
+				   "%s %s is in use by port '%s' until this batch, which removes "
+				   "it, is done: remove that port first, by itself",
+				   vs_attr_name(kind->place_attr), place, holder->name);
 	return 0;
 }
 
@@ -103,6 +99,7 @@ static struct vs_port *make_port(struct vs_model *m, const struct vs_port_spec *
 	port->kind = kind;
 	port->serial = ++m->serial;
 	port->link_up = true;
+	port->mode = spec->mode;
 	port->mac = spec->mac;
 	port->mtu = spec->mtu ? spec->mtu : kind->mtu;
 	port->storm_pps = kind->storm_pps;
@@ -113,8 +110,10 @@ static struct vs_port *make_port(struct vs_model *m, const struct vs_port_spec *
 
 static void free_port(struct vs_port *port)
 {
-	if (port)
-		free(port->statics);
+	if (!port)
+		return;
+	free(port->statics);
+	free(port->plan);
 	free(port);
 }
 
@@ -132,6 +131,8 @@ static int take_settings(struct vs_port *port, const struct vs_port *like)
 		memcpy(port->statics, like->statics, like->n_statics * sizeof(*port->statics));
 	}
 	port->n_statics = like->n_statics;
+	/* It takes its place in the order, too. */
+	port->serial = like->serial;
 	port->link_up = like->link_up;
 	port->mac = like->mac;
 	port->storm_pps = like->storm_pps;
@@ -157,10 +158,20 @@ static int make_device(struct vs_port *port, const struct vs_port_spec *spec, st
 	if (!port->kind->host_mac)
 		return 0;
 	port->host_mac = port->kind->host_mac(port);
-	err = model_check_mac(port->sw, NULL, &port->host_mac, fail);
-	if (err)
-		port->kind->del(port);
-	return err;
+	return model_check_mac(port->sw, NULL, &port->host_mac, fail);
+}
+
+/* What the device would be like, where none may be made. */
+static int plan_device(struct vs_port *port, const struct vs_port_spec *spec, struct vs_fail *fail)
+{
+	(void)port->kind->place(spec, port->place, sizeof(port->place), fail);
+	port->plan = calloc(1, sizeof(*port->plan));
+	if (!port->plan)
+		return vs_fail_set(fail, -ENOMEM, 0, "no memory for a port");
+	if (spec->addrs && strcmp(spec->addrs, "none") != 0)
+		(void)rte_strscpy(port->plan->addrs, spec->addrs, sizeof(port->plan->addrs));
+	port->plan->queues = spec->queues ? spec->queues : 1;
+	return 0;
 }
 
 static void free_device(struct vs_port *port)
@@ -171,46 +182,28 @@ static void free_device(struct vs_port *port)
 		port->kind->del(port);
 }
 
-/* The port is in the arrays: show it to the workers. */
-static int enter_port(struct vs_port *port, struct vs_fail *fail)
-{
-	int err;
-
-	err = model_learn_static(port);
-	if (err)
-		return vs_fail_set(fail, err, VS_ATTR_MAC,
-				   "the address table of switch '%s' is full", port->sw->name);
-	err = model_publish(port->m);
-	if (err)
-		return vs_fail_set(fail, err, 0, "no memory for a new configuration");
-	return 0;
-}
-
-/* @port has its id and its counters. */
+/* @port is known to the transaction, which takes back what is made here. */
 static int start_port(struct vs_port *port, const struct vs_port_spec *spec, struct vs_fail *fail)
 {
 	struct vs_model *m = port->m;
 	int err;
 
+	if (model_stats_new(m, port->id) != 0)
+		return vs_fail_set(fail, -ENOMEM, 0, "no memory for a port");
 	err = model_fids_claim(port->sw, port, fail);
+	if (!err)
+		err = model_txn_is_dry(m) ? plan_device(port, spec, fail)
+					  : make_device(port, spec, fail);
 	if (err)
 		return err;
-	err = make_device(port, spec, fail);
-	if (err)
-		goto err_fids;
 	m->port[port->id] = port;
-	err = enter_port(port, fail);
+	err = model_learn_static(port);
+	if (err == -ENOSPC)
+		return vs_fail_set(fail, err, VS_ATTR_MAC,
+				   "the address table of switch '%s' is full", port->sw->name);
 	if (err)
-		goto err_enter;
-	return 0;
-
-err_enter:
-	m->port[port->id] = NULL;
-	model_forget_port(port, VS_FDB_STATIC);
-	free_device(port);
-err_fids:
-	model_fids_release(port->sw);
-	return err;
+		return vs_fail_set(fail, err, 0, "no memory for an address");
+	return model_publish(m);
 }
 
 /* What to say of a port that went up or down. */
@@ -226,6 +219,22 @@ static void tell_link(struct vs_port *port, const char *problem)
 	else
 		model_tell(port->m, VS_NOTICE_PORT_DOWN, port->sw, port, NULL,
 			   port->link_up ? problem : "set down");
+}
+
+/* The transaction knows @port from here on. */
+static int enter_txn(struct vs_port *port, const struct vs_port *like, struct vs_fail *fail)
+{
+	int err = model_touch_made_port(port, fail);
+
+	if (err) {
+		free_port(port);
+		return err;
+	}
+	if (!like)
+		return model_change_port(port, true, fail);
+	/* Nobody may see that, as it is not there yet. */
+	model_txn_replace(like->touched->port, port);
+	return 0;
 }
 
 int model_port_make(struct vs_model *m, struct vs_switch *sw, const struct vs_port_spec *given,
@@ -247,31 +256,33 @@ int model_port_make(struct vs_model *m, struct vs_switch *sw, const struct vs_po
 		err = check_spec(m, &spec, sw, kind, fail);
 	if (err)
 		return err;
-	id = free_id(m);
+	id = model_txn_free_id(m);
 	if (id < 0)
-		return vs_fail_set(fail, id, 0, "there are %d ports already, the most there can be",
+		return vs_fail_set(fail, id, 0,
+				   "there are %d ports already, the most there can be (those that "
+				   "a batch removes count until it is done)",
 				   VS_PORTS_MAX);
 	port = make_port(m, &spec, sw, kind);
-	if (!port || take_settings(port, like) != 0 || model_stats_new(m, (uint16_t)id) != 0) {
+	if (!port || take_settings(port, like) != 0) {
 		free_port(port);
 		return vs_fail_set(fail, -ENOMEM, 0, "no memory for a port");
 	}
 	port->id = (uint16_t)id;
-	err = start_port(port, &spec, fail);
-	if (err) {
-		model_stats_retire(port);
-		free_port(port);
+	err = enter_txn(port, like, fail);
+	if (!err)
+		err = start_port(port, &spec, fail);
+	if (err)
 		return err;
-	}
 	model_tell(m, VS_NOTICE_PORT_ADDED, sw, port, NULL, NULL);
-	tell_link(port, "");
+	model_txn_tell_link(port);
 	return 0;
 }
 
-int vs_port_add(struct vs_model *m, const struct vs_port_spec *spec, struct vs_fail *fail)
+static int add(struct vs_model *m, const struct vs_port_spec *spec, struct vs_fail *fail)
 {
 	const struct vs_kind_ops *kind = vs_kind_of(spec->kind);
 	struct vs_switch *sw = model_find_switch(m, spec->sw);
+	int err;
 
 	if (!sw)
 		return vs_fail_set(fail, -ENOENT, VS_ATTR_SWITCH, "there is no switch '%s'",
@@ -281,49 +292,77 @@ int vs_port_add(struct vs_model *m, const struct vs_port_spec *spec, struct vs_f
 				   "an uplink comes with its switch ('switch set %s type external "
 				   "uplink U')",
 				   sw->name);
-	return model_port_make(m, sw, spec, NULL, fail);
+	err = model_port_make(m, sw, spec, NULL, fail);
+	if (!err && spec->settings && spec->settings->set)
+		err = vs_port_set(m, spec->name, spec->settings, fail);
+	return err;
 }
 
-int model_port_remove(struct vs_port *port)
+int vs_port_add(struct vs_model *m, const struct vs_port_spec *spec, struct vs_fail *fail)
 {
-	struct vs_model *m = port->m;
+	int part = model_txn_enter(m, fail);
+
+	return part < 0 ? part : model_txn_leave(m, part, add(m, spec, fail), fail);
+}
+
+int model_port_remove(struct vs_port *port, struct vs_fail *fail)
+{
 	int err;
 
-	m->port[port->id] = NULL;
-	err = model_publish(m);
-	if (err) {
-		m->port[port->id] = port;
+	err = model_touch_port(port, fail);
+	if (!err)
+		err = model_touch_statics(port, fail);
+	if (err)
 		return err;
-	}
-	/* What the workers said of this port must not be taken for the next one with its id. */
-	model_drain(m);
-	model_forget_port(port, VS_FDB_STATIC);
-	model_clusters_release(port->sw);
-	model_fids_release(port->sw);
+	if (model_forget_port(port, VS_FDB_STATIC) != 0)
+		return vs_fail_set(fail, -ENOMEM, 0, "no memory for a change");
+	model_tell(port->m, VS_NOTICE_PORT_REMOVED, port->sw, port, NULL, NULL);
+	model_txn_take_port(port);
+	return model_publish(port->m);
+}
+
+void model_port_free(struct vs_port *port)
+{
 	free_device(port);
 	model_stats_retire(port);
-	model_tell(m, VS_NOTICE_PORT_REMOVED, port->sw, port, NULL, NULL);
 	free_port(port);
-	return 0;
 }
 
-int vs_port_del(struct vs_model *m, const char *name, struct vs_fail *fail)
+void model_port_undo(struct vs_port *port)
 {
-	struct vs_port *port = model_find_port(m, name);
-	int err;
+	if (port->dev && port->kind->undo)
+		port->kind->undo(port);
+	else if (port->dev)
+		port->kind->del(port);
+	model_stats_retire(port);
+	free_port(port);
+}
 
-	if (!port)
+static int del(struct vs_model *m, const char *name, struct vs_fail *fail)
+{
+	struct vs_config_key key = {.object = VS_CONFIG_PORT};
+	struct vs_port *port = model_find_port(m, name);
+
+	if (!port) {
+		(void)rte_strscpy(key.name, name, sizeof(key.name));
+		if (model_forget_waiting(m, &key, VS_DEL_REFUSE_PORTS, fail) > 0)
+			return 0;
 		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no port '%s'", name);
+	}
 	if (port->kind->role == VS_ROLE_UPLINK)
 		return vs_fail_set(
 			fail, -EBUSY, VS_ATTR_NAME,
 			"the uplink goes with its switch ('switch set %s type internal', or "
 			"'switch del %s')",
 			port->sw->name, port->sw->name);
-	err = model_port_remove(port);
-	if (err)
-		return vs_fail_set(fail, err, 0, "no memory for a new configuration");
-	return 0;
+	return model_port_remove(port, fail);
+}
+
+int vs_port_del(struct vs_model *m, const char *name, struct vs_fail *fail)
+{
+	int part = model_txn_enter(m, fail);
+
+	return part < 0 ? part : model_txn_leave(m, part, del(m, name, fail), fail);
 }
 
 static void fill_view(const struct vs_port *port, struct vs_port_view *view)
@@ -345,7 +384,18 @@ static void fill_view(const struct vs_port *port, struct vs_port_view *view)
 		.priority = port->priority,
 		.cluster = port->cluster,
 	};
-	port->kind->info(port, view);
+	if (port->dev)
+		port->kind->info(port, view);
+	else
+		view->state = "planned";
+}
+
+void model_port_tell_link(struct vs_port *port)
+{
+	struct vs_port_view view;
+
+	fill_view(port, &view);
+	tell_link(port, view.problem);
 }
 
 /*
@@ -386,7 +436,7 @@ static void follow_mac(struct vs_port *port)
 		return;
 	port->mac = mac;
 	port->host_mac = host_mac;
-	model_forget_port(port, VS_FDB_STATIC);
+	(void)model_forget_port(port, VS_FDB_STATIC);
 	(void)model_learn_static(port);
 }
 
@@ -404,7 +454,10 @@ void model_port_changed(void *arg)
 	/* Out of memory: the workers go on with what they have; the rings say that they are stopped. */
 	(void)model_publish(port->m);
 	fill_view(port, &view);
-	tell_link(port, view.problem);
+	if (port->m->txn)
+		model_txn_tell_link(port);
+	else
+		tell_link(port, view.problem);
 	if (view.broken && vs_pace_admit(&port->fault_pace, rte_rdtsc(), FAULT_NOTICES_PER_SECOND))
 		model_tell(port->m, VS_NOTICE_PORT_FAULT, port->sw, port, NULL, view.problem);
 }

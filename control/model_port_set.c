@@ -4,19 +4,22 @@
  *
  * DOC: theory of operation
  *
- * First everything that can be refused is checked. Then the port is written over with what it
- * will be (the old one is kept), what it needs is claimed (forwarding ids, cluster entries), and
- * the snapshot is built: from there on nothing can fail but the device itself. A port that moves
- * to another switch is taken out of all snapshots for one grace period in between, in which what
- * the old switch knows of it is forgotten: no frame of the one is ever seen by the other.
+ * First everything that can be refused of the change alone is checked. Then the port is written
+ * over with what it will be (the transaction has a copy), what it needs is claimed (forwarding
+ * ids, cluster entries, places in the table), and the device is told. If any of it fails, the
+ * transaction puts the port back. A port that moves to another switch is moved for good when the
+ * transaction is committed (model_txn.h).
  */
+#include "control/model_txn.h"
 #include "control/port_kind.h"
-
 #include "control/proto.h"
+#include "dataplane/core/log.h"
 
 #include <rte_string_fns.h>
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* What must be forgotten and entered anew when it changes. */
 enum {
@@ -39,21 +42,6 @@ static int check_name(struct vs_model *m, const struct vs_port *port, const char
 		return vs_fail_set(fail, -EEXIST, VS_ATTR_NEW_NAME, "port '%s' is there already",
 				   name);
 	return 0;
-}
-
-/* Is there room for what the port needs in the table of its switch, when its entries are gone? */
-static int check_room(const struct vs_port *before, const struct vs_port *port,
-		      struct vs_fail *fail)
-{
-	const struct vs_fdb *fdb = port->sw->fdb;
-	uint32_t own = 0;
-
-	if (port->sw == before->sw)
-		own = before->macs + model_fdb_need(before);
-	if (vs_fdb_used(fdb) + model_fdb_need(port) <= vs_fdb_size(fdb) + own)
-		return 0;
-	return vs_fail_set(fail, -ENOSPC, VS_ATTR_MAC, "the address table of switch '%s' is full",
-			   port->sw->name);
 }
 
 /* Static addresses stay on VLANs that the port is on. */
@@ -85,6 +73,23 @@ static int find_switch(struct vs_model *m, const struct vs_port *port, const cha
 	return model_switch_takes(sw->kind, sw->share, port->kind, fail);
 }
 
+static int check_addrs(const struct vs_port *port, const char *addrs, struct vs_fail *fail)
+{
+	const struct vs_port_spec spec = {
+		.name = port->name,
+		.kind = port->kind->id,
+		.ifname = port->place,
+		.addrs = addrs,
+	};
+	char place[sizeof(port->place)];
+
+	if (port->kind->role != VS_ROLE_HOST)
+		return vs_fail_set(fail, -EINVAL, VS_ATTR_ADDRS,
+				   "only a host port has addresses; '%s' is of type %s", port->name,
+				   port->kind->name);
+	return port->kind->place(&spec, place, sizeof(place), fail);
+}
+
 /* What can be said of the change alone. */
 static int check_change(struct vs_model *m, const struct vs_port *port,
 			const struct vs_port_change *c, struct vs_fail *fail)
@@ -103,11 +108,9 @@ static int check_change(struct vs_model *m, const struct vs_port *port,
 	if ((c->set & VS_PORT_SET_MAC) && port->kind->role == VS_ROLE_UPLINK)
 		return vs_fail_set(fail, -EINVAL, VS_ATTR_MAC,
 				   "an uplink sends from any address: behind it are many stations");
-	if ((c->set & VS_PORT_SET_ADDRS) && port->kind->role != VS_ROLE_HOST)
-		return vs_fail_set(fail, -EINVAL, VS_ATTR_ADDRS,
-				   "only a host port has addresses; '%s' is of type %s", port->name,
-				   port->kind->name);
-	if (c->set & VS_PORT_SET_VM)
+	if (c->set & VS_PORT_SET_ADDRS)
+		err = check_addrs(port, c->addrs, fail);
+	if (!err && (c->set & VS_PORT_SET_VM))
 		err = model_check_name(c->vm, VS_ATTR_VM, fail);
 	if (!err && (c->set & VS_PORT_SET_NAME))
 		err = check_name(m, port, c->name, fail);
@@ -160,101 +163,7 @@ static int check_result(const struct vs_port *before, const struct vs_port *port
 
 static int no_memory(struct vs_fail *fail)
 {
-	return vs_fail_set(fail, -ENOMEM, 0, "no memory for a new configuration");
-}
-
-/* From here on the workers guard the new address; what the table says of the port may be void. */
-static void forget_outdated(struct vs_port *port, const struct vs_port_change *c)
-{
-	/* What workers saw on VLANs that go must not be taken for those that get their ids. */
-	model_drain(port->m);
-	if (c->set & SET_ADDRESSES) {
-		model_forget_port(port, VS_FDB_STATIC);
-		/* Cannot fail: check_room() saw that what was just forgotten makes room. */
-		(void)model_learn_static(port);
-		model_clusters_release(port->sw);
-		model_fids_release(port->sw);
-	}
-	if (port->macs > port->max_macs)
-		model_forget_port(port, VS_FDB_LEARNT);
-	if (c->set & VS_PORT_SET_MAX_MACS)
-		port->max_macs_told = false;
-}
-
-/*
- * Devices that are told of a change may answer with one of their own (model_port_changed). It is in no
- * snapshot that was built before, and must not publish what may yet be refused: it waits.
- */
-static void hold(struct vs_model *m)
-{
-	m->held = true;
-	m->wanted = false;
-}
-
-static void let_go(struct vs_model *m)
-{
-	m->held = false;
-	/* Out of memory: the workers go on with what they have, as in model_port_changed(). */
-	if (m->wanted)
-		(void)model_publish(m);
-}
-
-/* The port stays on its switch: one snapshot replaces the other. */
-static int change_in_place(struct vs_port *port, const struct vs_port_change *c,
-			   struct vs_fail *fail)
-{
-	struct vs_conf *conf = model_conf_build(port->m);
-	int err = 0;
-
-	if (!conf)
-		return no_memory(fail);
-	hold(port->m);
-	if (port->kind->set)
-		err = port->kind->set(port, c, fail);
-	if (err) {
-		model_conf_free(conf);
-		return err;
-	}
-	model_conf_replace(port->m, conf);
-	let_go(port->m);
-	forget_outdated(port, c);
-	return 0;
-}
-
-/* The port goes to another switch: a snapshot without it lies in between. */
-static int change_switch(struct vs_port *before, struct vs_port *port,
-			 const struct vs_port_change *c, struct vs_fail *fail)
-{
-	struct vs_model *m = port->m;
-	struct vs_conf *with = model_conf_build(m);
-	struct vs_conf *without;
-	int err = 0;
-
-	m->port[port->id] = NULL;
-	without = model_conf_build(m);
-	m->port[port->id] = port;
-	hold(m);
-	if (!with || !without)
-		err = no_memory(fail);
-	else if (port->kind->set)
-		err = port->kind->set(port, c, fail);
-	if (err) {
-		model_conf_free(with);
-		model_conf_free(without);
-		return err;
-	}
-	model_conf_replace(m, without);
-	model_drain(m);
-	/* With the old switch's eyes, for which `before` stands. */
-	model_forget_port(before, VS_FDB_STATIC);
-	model_stats_move(before);
-	model_clusters_release(before->sw);
-	model_fids_release(before->sw);
-	(void)model_learn_static(port);
-	model_conf_replace(m, with);
-	let_go(m);
-	forget_outdated(port, c);
-	return 0;
+	return vs_fail_set(fail, -ENOMEM, 0, "no memory for a change");
 }
 
 static int claim(struct vs_port *port, struct vs_fail *fail)
@@ -264,80 +173,163 @@ static int claim(struct vs_port *port, struct vs_fail *fail)
 	if (err)
 		return err;
 	err = model_clusters_claim(port->sw);
-	if (err)
-		(void)vs_fail_set(fail, err, VS_ATTR_CLUSTER,
-				  "there are %d cluster addresses already, or the address table of "
-				  "switch '%s' is full",
-				  VS_GROUPS_MAX, port->sw->name);
-	return err;
+	if (err == -ENOSPC)
+		return vs_fail_set(fail, err, VS_ATTR_CLUSTER,
+				   "there are %d cluster addresses already, or the address table "
+				   "of switch '%s' is full",
+				   VS_GROUPS_MAX, port->sw->name);
+	return err ? no_memory(fail) : 0;
 }
 
-/* What the table has learnt from the port goes on by itself. */
-static void go_back(struct vs_port *port, const struct vs_port *before)
+/*
+ * What the table says of the port may be void: what was learnt of it, and where its own addresses
+ * are. @from is the switch that it was on.
+ */
+static int enter_anew(struct vs_port *port, struct vs_switch *from, struct vs_fail *fail)
 {
-	bool max_macs_told = port->max_macs_told;
-	uint32_t macs = port->macs;
-
-	*port = *before;
-	port->macs = macs;
-	port->max_macs_told = max_macs_told;
-}
-
-/* @port has been written over with what it will be; @before is what it was. */
-static int carry_out(struct vs_port *before, struct vs_port *port, const struct vs_port_change *c,
-		     struct vs_fail *fail)
-{
-	struct vs_switch *sw = port->sw;
+	const struct vs_fdb_filter filter = {.what = VS_FDB_OF_PORT, .port = port->id};
 	int err;
 
+	if (model_fdb_remove(from, &filter) != 0)
+		return no_memory(fail);
 	err = claim(port, fail);
-	if (!err && (sw != before->sw || (c->set & SET_ADDRESSES)))
-		err = check_room(before, port, fail);
-	if (!err)
-		err = sw == before->sw ? change_in_place(port, c, fail)
-				       : change_switch(before, port, c, fail);
-	if (err) {
-		go_back(port, before);
-		let_go(port->m);
-		model_clusters_release(sw);
-		model_fids_release(sw);
-	}
+	if (err)
+		return err;
+	err = model_learn_static(port);
+	if (err == -ENOSPC)
+		return vs_fail_set(fail, err, VS_ATTR_MAC,
+				   "the address table of switch '%s' is full", port->sw->name);
+	return err ? no_memory(fail) : 0;
+}
+
+static int set_addresses(struct vs_port *port, struct vs_switch *from,
+			 const struct vs_port_change *c, struct vs_fail *fail)
+{
+	int err = 0;
+
+	if (from != port->sw || (c->set & SET_ADDRESSES))
+		err = enter_anew(port, from, fail);
+	else if (port->macs > port->max_macs && model_forget_port(port, VS_FDB_LEARNT) != 0)
+		err = no_memory(fail);
+	if (c->set & VS_PORT_SET_MAX_MACS)
+		port->max_macs_told = false;
 	return err;
 }
 
-int vs_port_set(struct vs_model *m, const char *name, const struct vs_port_change *given,
-		struct vs_fail *fail)
+/* What the device would be like. */
+static int plan_addrs(struct vs_port *port, const char *addrs, struct vs_fail *fail)
+{
+	struct vs_port_view view = {.name = port->name};
+
+	if (!port->plan) {
+		port->plan = calloc(1, sizeof(*port->plan));
+		if (!port->plan)
+			return no_memory(fail);
+		port->kind->info(port, &view);
+		port->plan->queues = view.pairs;
+	}
+	(void)rte_strscpy(port->plan->addrs, strcmp(addrs, "none") == 0 ? "" : addrs,
+			  sizeof(port->plan->addrs));
+	return 0;
+}
+
+static int set_device(struct vs_port *port, const struct vs_port_change *c, struct vs_fail *fail)
+{
+	int err = 0;
+
+	if (model_txn_is_dry(port->m))
+		return c->set & VS_PORT_SET_ADDRS ? plan_addrs(port, c->addrs, fail) : 0;
+	if (!port->kind->set)
+		return 0;
+	if (c->set & VS_PORT_SET_ADDRS)
+		err = model_keep_addrs(port, fail);
+	if (!err)
+		err = port->kind->set(port, c, fail);
+	if (!err)
+		model_note_set(port, (unsigned int)c->set);
+	return err;
+}
+
+void model_port_restore(const struct vs_touched_port *t)
+{
+	struct vs_port *port = t->port;
+	const struct vs_port_change back = {
+		.set = t->addrs ? t->set_what : t->set_what & ~(unsigned int)VS_PORT_SET_ADDRS,
+		.mtu = port->mtu,
+		.mac = port->mac,
+		.addrs = t->addrs,
+	};
+	struct vs_fail fail;
+
+	if (t->set && port->kind->set && port->kind->set(port, &back, &fail) != 0)
+		vs_log(VS_LOG_ERROR, "port %s: its device does not go back to what it was: %s",
+		       port->name, fail.text);
+	if (t->shared && port->kind->share(port, port->sw->share, &fail) != 0)
+		vs_log(VS_LOG_ERROR, "port %s: sharing does not come back: %s", port->name,
+		       fail.text);
+}
+
+/* Before the port is written over. */
+static int touch(struct vs_port *port, struct vs_switch *to, const struct vs_port_change *c,
+		 struct vs_fail *fail)
+{
+	int err = model_touch_port(port, fail);
+
+	/* The records of static addresses name the switch and the port. */
+	if (!err && (c->set & (VS_PORT_SET_NAME | VS_PORT_SET_SWITCH)))
+		err = model_touch_statics(port, fail);
+	return err ? err : model_involve_switch(to, fail);
+}
+
+static int carry_out(struct vs_port *port, struct vs_switch *to, const struct vs_port_change *c,
+		     struct vs_fail *fail)
+{
+	struct vs_port before = *port;
+	int err;
+
+	apply_change(port, c);
+	port->sw = to;
+	err = check_result(&before, port, c, fail);
+	if (!err)
+		err = set_addresses(port, before.sw, c, fail);
+	if (!err)
+		err = set_device(port, c, fail);
+	return err ? err : model_publish(port->m);
+}
+
+static int change(struct vs_model *m, const char *name, const struct vs_port_change *given,
+		  struct vs_fail *fail)
 {
 	struct vs_port *port = model_find_port(m, name);
-	struct vs_port_change change = *given;
+	struct vs_port_change c = *given;
 	struct vs_switch *sw;
-	struct vs_port before;
 	int err;
 
 	if (!port)
 		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no port '%s'", name);
 	sw = port->sw;
-	err = check_change(m, port, &change, fail);
-	if (!err && (change.set & VS_PORT_SET_SWITCH))
-		err = find_switch(m, port, change.sw, &sw, fail);
-	if (!err && (change.set & VS_PORT_SET_MAC) && change.mac_from == VS_MAC_AUTO)
-		err = model_pool_take(m, port->name, &change.mac, fail);
+	err = check_change(m, port, &c, fail);
+	if (!err && (c.set & VS_PORT_SET_SWITCH))
+		err = find_switch(m, port, c.sw, &sw, fail);
+	if (!err && (c.set & VS_PORT_SET_MAC) && c.mac_from == VS_MAC_AUTO)
+		err = model_pool_take(m, port->name, &c.mac, fail);
+	if (!err)
+		err = touch(port, sw, &c, fail);
+	if (!err)
+		err = carry_out(port, sw, &c, fail);
 	if (err)
 		return err;
-
-	before = *port;
-	apply_change(port, &change);
-	port->sw = sw;
-	err = check_result(&before, port, &change, fail);
-	if (err) {
-		go_back(port, &before);
-		return err;
-	}
-	err = carry_out(&before, port, &change, fail);
-	if (err)
-		return err;
-	model_tell(m, VS_NOTICE_PORT_CHANGED, port->sw, port, NULL, NULL);
-	if (port->was_up != model_is_up(port))
-		model_port_changed(port);
+	/* What is only being made is told of as a whole. */
+	if (!port->touched->made)
+		model_tell(m, VS_NOTICE_PORT_CHANGED, port->sw, port, NULL, NULL);
+	model_txn_tell_link(port);
 	return 0;
+}
+
+int vs_port_set(struct vs_model *m, const char *name, const struct vs_port_change *c,
+		struct vs_fail *fail)
+{
+	int part = model_txn_enter(m, fail);
+
+	return part < 0 ? part : model_txn_leave(m, part, change(m, name, c, fail), fail);
 }

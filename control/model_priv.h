@@ -8,7 +8,7 @@
  * The model is two small arrays, switches and ports, in which an object keeps its index as long
  * as it lives. A change is made in three steps: check everything, change the arrays, publish a
  * new snapshot (model_publish). What the workers may still be using is freed after the grace
- * period that publishing waits for.
+ * period that publishing waits for. Every change is part of a transaction (model_txn.h).
  *
  * Workers report what they see through their event rings (addresses, faults, storms); the model
  * takes the events on the control thread and is the only one that writes the tables.
@@ -22,8 +22,12 @@
 #include "dataplane/worker.h"
 
 struct event;
-struct vs_kind_ops;
+struct vs_changes;
 struct vs_host_env;
+struct vs_kind_ops;
+struct vs_touched_port;
+struct vs_touched_switch;
+struct vs_txn;
 
 struct vs_switch {
 	char name[VS_NAME_MAX];
@@ -41,6 +45,7 @@ struct vs_switch {
 	bool fdb_full_told; /* one notice per time that the table fills up */
 	/* what ports that are gone had counted, so that the sums of the switch still hold */
 	struct vs_port_stats gone;
+	struct vs_touched_switch *touched; /* by the open transaction, or NULL */
 };
 
 /** struct vs_static - a static address behind a port */
@@ -75,6 +80,14 @@ struct vs_port {
 	struct rte_ether_addr cluster;
 	struct vs_static *statics;
 	uint32_t n_statics;
+	struct vs_touched_port *touched; /* by the open transaction, or NULL */
+	struct vs_port_plan *plan;       /* in a dry transaction: the device it would have */
+};
+
+/** struct vs_port_plan - what a device would be like that a dry transaction does not make or set */
+struct vs_port_plan {
+	char addrs[VS_PROTO_UPLINK_SIZE];
+	uint32_t queues;
 };
 
 /** struct vs_fid - what a forwarding id stands for; @sw NULL: it is free */
@@ -98,14 +111,22 @@ struct vs_model {
 	struct vs_port *port[VS_PORTS_MAX];
 	struct vs_fid *fid; /* VS_FIDS_MAX of them */
 	struct vs_cluster cluster[VS_GROUPS_MAX];
-	bool held;                    /* a port is between two snapshots: model_publish() waits */
-	bool wanted;                  /* and was called meanwhile */
+	struct vs_txn *txn; /* NULL: none is open */
+	int (*waiting)(const struct vs_config_key *key,
+		       int (*visit)(const struct vs_config_key *key, const struct nlmsghdr *record,
+				    void *ctx),
+		       void *visit_ctx, void *ctx);
+	void *waiting_ctx;
+	struct vs_changes *kept;      /* of the provisional transaction; NULL: there is none */
+	enum vs_txn_stage stage;      /* while the hook is asked */
 	struct vs_host_env *host_env; /* of kind_host.c; NULL until the first port needs it */
 	struct event *bell[VS_WORKERS_MAX];
 	struct event *tick;
 	uint64_t serial;
 	void (*notice)(const struct vs_notice *n, void *ctx);
 	void *notice_ctx;
+	int (*commit)(struct vs_model *m, void *ctx, struct vs_fail *fail);
+	void *commit_ctx;
 };
 
 /** model_check_name() - 1..31 of [A-Za-z0-9_.-], the first one no '-'. Return: 0 or -EINVAL. */
@@ -142,7 +163,7 @@ struct vs_port *model_find_port(struct vs_model *m, const char *name);
 /**
  * model_publish() - let the workers use what the arrays say now
  *
- * Waits one grace period: afterwards no worker uses the snapshot before. Return: 0, or -ENOMEM
+ * In a transaction: at its end. Waits one grace period: afterwards no worker uses the snapshot before. Return: 0, or -ENOMEM
  * and the workers go on with the old one.
  */
 int model_publish(struct vs_model *m);
@@ -166,8 +187,8 @@ void model_tell(struct vs_model *m, enum vs_notice_type type, const struct vs_sw
 /** model_is_up() - frames can be delivered to the port. */
 bool model_is_up(const struct vs_port *port);
 
-/** model_port_remove() - take the port out of everything and free it. Return: 0 or -ENOMEM. */
-int model_port_remove(struct vs_port *port);
+/** model_port_remove() - take the port out of everything. Return: 0, or -ENOMEM with @fail. */
+int model_port_remove(struct vs_port *port, struct vs_fail *fail);
 
 /** model_port_changed() - the guest side of a port changed (vs_guest_config.changed). */
 void model_port_changed(void *port);
@@ -183,7 +204,7 @@ unsigned int model_list_ports(struct vs_model *m, const char *name, struct vs_po
 /**
  * model_port_make() - make a port of a switch that is there, and enter it
  * @spec:	its @sw is not looked at
- * @like:	its settings are those of this port, which is not in the arrays; NULL: the defaults
+ * @like:	its settings are those of this port, which it replaces; NULL: the defaults
  *
  * Return: as vs_port_add().
  */
@@ -226,7 +247,7 @@ void model_vlan_wanted(const struct vs_switch *sw, uint64_t bit[VS_VIDS_MAX / 64
  * model_fids_claim() - forwarding ids for all VLANs that ports of @sw are on
  * @extra:	and that this one would be on; NULL: none
  *
- * Return: 0, or -ENOSPC with @fail and nothing changed.
+ * Return: 0; -ENOSPC or -ENOMEM with @fail: model_fids_release() takes back what was claimed.
  */
 int model_fids_claim(struct vs_switch *sw, const struct vs_port *extra, struct vs_fail *fail);
 
@@ -236,7 +257,7 @@ void model_fids_release(struct vs_switch *sw);
 /** model_fids_drop() - give back all of them; the switch goes. */
 void model_fids_drop(struct vs_switch *sw);
 
-/** model_clusters_claim() - entries for all cluster addresses of @sw. Return: 0 or -ENOSPC. */
+/** model_clusters_claim() - entries for all cluster addresses of @sw. Return: as model_fdb_enter(). */
 int model_clusters_claim(struct vs_switch *sw);
 
 /** model_clusters_release() - remove those that no port has any more. */
@@ -257,30 +278,32 @@ const struct vs_cluster *model_cluster_find(const struct vs_model *m, uint16_t p
 int model_pool_take(const struct vs_model *m, const char *name, struct rte_ether_addr *ret_mac,
 		    struct vs_fail *fail);
 
-/** model_learn_static() - enter the port's own and static addresses. Return: 0 or -ENOSPC. */
+/**
+ * model_learn_static() - enter the port's own and static addresses
+ * Return: 0; -ENOSPC; -ENOMEM in a transaction.
+ */
 int model_learn_static(struct vs_port *port);
 
 /**
  * model_fdb_enter() - a static entry of @sw, that replaces a learnt one
  * @port:	id of a port, or VS_FDB_GROUP_BASE and above: a cluster
  *
- * Return: 0 or -ENOSPC.
+ * Return: 0; -ENOSPC; -ENOMEM in a transaction.
  */
 int model_fdb_enter(struct vs_switch *sw, uint16_t fid, const struct rte_ether_addr *mac,
 		    uint16_t port);
 
-/** model_fdb_remove() - remove entries of @sw. Return: how many. */
-uint32_t model_fdb_remove(struct vs_switch *sw, const struct vs_fdb_filter *filter);
+/** model_fdb_remove() - remove entries of @sw. Return: 0; -ENOMEM in a transaction. */
+int model_fdb_remove(struct vs_switch *sw, const struct vs_fdb_filter *filter);
+
+/** model_fdb_lost() - for each entry that leaves a table: count those that were learnt. */
+void model_fdb_lost(const struct vs_fdb_entry *e, void *model);
 
 /**
- * model_fdb_need() - places in the table that the port's own and static addresses take
- *
- * On VLANs that have a forwarding id; an address that another port has had learnt needs none.
+ * model_forget_port() - remove the port's addresses, learnt ones only or the static one too
+ * Return: 0; -ENOMEM in a transaction.
  */
-uint32_t model_fdb_need(const struct vs_port *port);
-
-/** model_forget_port() - remove the port's addresses, learnt ones only or the static one too. */
-void model_forget_port(struct vs_port *port, enum vs_fdb_kind up_to);
+int model_forget_port(struct vs_port *port, enum vs_fdb_kind up_to);
 
 /** model_drain() - take the workers' events. */
 void model_drain(struct vs_model *m);

@@ -62,6 +62,8 @@ void model_stats_retire(struct vs_port *port)
 	for (i = 0; i < m->env.n_workers; i++) {
 		struct vs_ctx *ctx = vs_worker_ctx(m->env.workers[i]);
 
+		if (!ctx->port_stats[port->id])
+			continue;
 		add_counters(&port->sw->gone, ctx->port_stats[port->id]);
 		free(ctx->port_stats[port->id]);
 		ctx->port_stats[port->id] = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/model_txn.h"
 #include "control/port_kind.h"
-
 #include "control/proto.h"
 #include "dataplane/core/clock.h"
 
@@ -9,17 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int free_index(const struct vs_model *m)
-{
-	int i;
-
-	for (i = 0; i < VS_SWITCHES_MAX; i++) {
-		if (!m->sw[i])
-			return i;
-	}
-	return -ENOSPC;
-}
 
 /* Kinds of ports that a kind of switch takes (semantics of the model's switch types). */
 int model_switch_takes(enum vs_switch_kind sw, enum vs_share share, const struct vs_kind_ops *kind,
@@ -69,13 +58,14 @@ enum vs_unknown model_unknown(const struct vs_switch *sw)
 static struct vs_switch *make_switch(struct vs_model *m, const struct vs_switch_spec *spec,
 				     uint16_t index)
 {
+	uint32_t size = spec->fdb_size ? spec->fdb_size : VS_FDB_SIZE_DEFAULT;
 	struct vs_switch *sw = calloc(1, sizeof(*sw));
 	unsigned int i;
 
 	if (!sw)
 		return NULL;
 	sw->fid_of_vid = calloc(VS_VIDS_MAX, sizeof(*sw->fid_of_vid));
-	if (!sw->fid_of_vid || vs_fdb_new(m->env.rcu, VS_FDB_SIZE_DEFAULT, &sw->fdb) != 0) {
+	if (!sw->fid_of_vid || vs_fdb_new(m->env.rcu, size, &sw->fdb) != 0) {
 		free(sw->fid_of_vid);
 		free(sw);
 		return NULL;
@@ -84,9 +74,10 @@ static struct vs_switch *make_switch(struct vs_model *m, const struct vs_switch_
 	sw->m = m;
 	sw->kind = spec->kind;
 	sw->share = spec->share;
+	sw->unknown = spec->unknown;
 	sw->index = index;
 	sw->serial = ++m->serial;
-	sw->fdb_ageing_s = VS_FDB_AGEING_DEFAULT_S;
+	sw->fdb_ageing_s = spec->fdb_ageing_s ? *spec->fdb_ageing_s : VS_FDB_AGEING_DEFAULT_S;
 	/* No port uses the index, so no worker counts there. */
 	for (i = 0; i < m->env.n_workers; i++)
 		memset(&vs_worker_ctx(m->env.workers[i])->switch_stats[index], 0,
@@ -94,10 +85,10 @@ static struct vs_switch *make_switch(struct vs_model *m, const struct vs_switch_
 	return sw;
 }
 
-static void free_switch(struct vs_switch *sw)
+void model_switch_free(struct vs_switch *sw)
 {
+	model_clusters_release(sw);
 	model_fids_drop(sw);
-	sw->m->sw[sw->index] = NULL;
 	vs_fdb_free(sw->fdb);
 	free(sw->fid_of_vid);
 	free(sw);
@@ -107,6 +98,10 @@ static int check_add(struct vs_model *m, const struct vs_switch_spec *spec, stru
 {
 	int err = model_check_name(spec->name, VS_ATTR_NAME, fail);
 
+	if (!err && spec->fdb_size)
+		err = model_check_fdb_size(spec->fdb_size, fail);
+	if (!err && spec->fdb_ageing_s)
+		err = model_check_ageing(*spec->fdb_ageing_s, fail);
 	if (err)
 		return err;
 	if (model_find_switch(m, spec->name))
@@ -115,7 +110,21 @@ static int check_add(struct vs_model *m, const struct vs_switch_spec *spec, stru
 	return model_uplink_check(spec->name, spec->kind, spec->uplink, fail);
 }
 
-int vs_switch_add(struct vs_model *m, const struct vs_switch_spec *spec, struct vs_fail *fail)
+/* The switch is in the arrays, and known to the transaction, which takes back what is made here. */
+static int start_switch(struct vs_switch *sw, const struct vs_switch_spec *spec,
+			struct vs_fail *fail)
+{
+	int err = model_fids_claim(sw, NULL, fail);
+
+	if (!err && spec->kind == VS_SWITCH_EXTERNAL)
+		err = model_uplink_make(sw, spec->uplink, spec->force, NULL, fail);
+	if (err)
+		return err;
+	model_tell(sw->m, VS_NOTICE_SWITCH_ADDED, sw, NULL, NULL, NULL);
+	return 0;
+}
+
+static int add(struct vs_model *m, const struct vs_switch_spec *spec, struct vs_fail *fail)
 {
 	struct vs_switch *sw;
 	int index;
@@ -124,24 +133,29 @@ int vs_switch_add(struct vs_model *m, const struct vs_switch_spec *spec, struct 
 	err = check_add(m, spec, fail);
 	if (err)
 		return err;
-	index = free_index(m);
+	index = model_txn_free_index(m);
 	if (index < 0)
 		return vs_fail_set(fail, index, 0,
-				   "there are %d switches already, the most there can be",
+				   "there are %d switches already, the most there can be (those "
+				   "that a batch removes count until it is done)",
 				   VS_SWITCHES_MAX);
 	sw = make_switch(m, spec, (uint16_t)index);
 	if (!sw)
 		return vs_fail_set(fail, -ENOMEM, 0, "no memory for the address table");
 	m->sw[index] = sw;
-	err = model_fids_claim(sw, NULL, fail);
-	if (!err && spec->kind == VS_SWITCH_EXTERNAL)
-		err = model_uplink_make(sw, spec->uplink, spec->force, NULL, fail);
-	if (err) {
-		free_switch(sw);
-		return err;
+	err = model_touch_made_switch(sw, fail);
+	if (err && !sw->touched) {
+		m->sw[index] = NULL;
+		model_switch_free(sw);
 	}
-	model_tell(m, VS_NOTICE_SWITCH_ADDED, sw, NULL, NULL, NULL);
-	return 0;
+	return err ? err : start_switch(sw, spec, fail);
+}
+
+int vs_switch_add(struct vs_model *m, const struct vs_switch_spec *spec, struct vs_fail *fail)
+{
+	int part = model_txn_enter(m, fail);
+
+	return part < 0 ? part : model_txn_leave(m, part, add(m, spec, fail), fail);
 }
 
 static unsigned int count_ports(const struct vs_model *m, const struct vs_switch *sw)
@@ -154,24 +168,29 @@ static unsigned int count_ports(const struct vs_model *m, const struct vs_switch
 	return n;
 }
 
-static int remove_ports(struct vs_model *m, const struct vs_switch *sw)
+static int remove_ports(struct vs_model *m, const struct vs_switch *sw, struct vs_fail *fail)
 {
 	unsigned int i;
 	int err = 0;
 
 	for (i = 0; i < VS_PORTS_MAX && err == 0; i++) {
 		if (m->port[i] && m->port[i]->sw == sw)
-			err = model_port_remove(m->port[i]);
+			err = model_port_remove(m->port[i], fail);
 	}
 	return err;
 }
 
-int vs_switch_del(struct vs_model *m, const char *name, enum vs_del_mode mode, struct vs_fail *fail)
+static int del(struct vs_model *m, const char *name, enum vs_del_mode mode, struct vs_fail *fail)
 {
+	struct vs_config_key key = {.object = VS_CONFIG_SWITCH};
 	struct vs_switch *sw = model_find_switch(m, name);
 	unsigned int ports;
 	int err;
 
+	(void)rte_strscpy(key.name, name, sizeof(key.name));
+	err = model_forget_waiting(m, &key, mode, fail);
+	if (err < 0 || (!sw && err > 0))
+		return err < 0 ? err : 0;
 	if (!sw)
 		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no switch '%s'", name);
 	ports = count_ports(m, sw) - (model_uplink(sw) != NULL);
@@ -180,12 +199,21 @@ int vs_switch_del(struct vs_model *m, const char *name, enum vs_del_mode mode, s
 				   "switch '%s' has %u port%s; delete them first, or say "
 				   "'switch del %s force'",
 				   name, ports, ports == 1 ? "" : "s", name);
-	err = remove_ports(m, sw);
+	err = model_touch_switch(sw, fail);
+	if (!err)
+		err = remove_ports(m, sw, fail);
 	if (err)
-		return vs_fail_set(fail, err, 0, "no memory for a new configuration");
+		return err;
 	model_tell(m, VS_NOTICE_SWITCH_REMOVED, sw, NULL, NULL, NULL);
-	free_switch(sw);
+	model_txn_take_switch(sw);
 	return 0;
+}
+
+int vs_switch_del(struct vs_model *m, const char *name, enum vs_del_mode mode, struct vs_fail *fail)
+{
+	int part = model_txn_enter(m, fail);
+
+	return part < 0 ? part : model_txn_leave(m, part, del(m, name, mode, fail), fail);
 }
 
 static void fill_view(const struct vs_model *m, const struct vs_switch *sw,

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What `switch set` changes, and the uplink that comes and goes with the type of a switch. */
+#include "control/model_txn.h"
 #include "control/port_kind.h"
-
 #include "control/proto.h"
-#include "dataplane/core/log.h"
 
 #include <rte_string_fns.h>
 
@@ -65,27 +64,21 @@ int model_uplink_make(struct vs_switch *sw, const char *uplink, bool force,
 {
 	char name[VS_NAME_MAX + sizeof(uplink_suffix)];
 	struct vs_port_spec spec = {.name = name, .force = force};
-	int err;
 
 	spec.uplink = split_uplink(uplink, &spec.kind);
 	if (!spec.uplink)
 		return -EINVAL;
 	(void)snprintf(name, sizeof(name), "%s%s", sw->name, uplink_suffix);
 	(void)rte_strscpy(sw->uplink, uplink, sizeof(sw->uplink));
-	err = model_port_make(sw->m, sw, &spec, like, fail);
-	if (err)
-		sw->uplink[0] = '\0';
-	return err;
+	return model_port_make(sw->m, sw, &spec, like, fail);
 }
 
 static int remove_uplink(struct vs_switch *sw, struct vs_fail *fail)
 {
 	struct vs_port *port = model_uplink(sw);
 
-	if (port && model_port_remove(port) != 0)
-		return vs_fail_set(fail, -ENOMEM, 0, "no memory for a new configuration");
 	sw->uplink[0] = '\0';
-	return 0;
+	return port ? model_port_remove(port, fail) : 0;
 }
 
 /* Every port that is there must be allowed on what the switch becomes. */
@@ -109,82 +102,43 @@ static int check_ports(const struct vs_switch *sw, enum vs_switch_kind kind, enu
 	return 0;
 }
 
-/* A copy of the settings of the uplink, if there is one, which lives until it is freed. */
-static int copy_settings(const struct vs_switch *sw, struct vs_port *copy)
-{
-	const struct vs_port *port = model_uplink(sw);
-
-	*copy = port ? *port : (struct vs_port){0};
-	copy->statics = NULL;
-	if (copy->n_statics == 0)
-		return 0;
-	copy->statics = malloc(copy->n_statics * sizeof(*copy->statics));
-	if (!copy->statics)
-		return -ENOMEM;
-	memcpy(copy->statics, port->statics, copy->n_statics * sizeof(*copy->statics));
-	return 0;
-}
-
 /*
- * One uplink instead of another, or of none, with the settings of the old one. Not side by side,
- * which would close a loop where both lead to one network. If the new one fails, the old one
- * comes back.
+ * One uplink instead of another, or of none, with the settings of the old one, which works until
+ * the new one has taken its place. Never side by side, which would close a loop where both lead to
+ * one network: a snapshot names one of them.
  */
 static int replace_uplink(struct vs_switch *sw, const char *uplink, bool force,
-			  enum vs_share old_share, struct vs_fail *fail)
+			  struct vs_fail *fail)
 {
 	const struct vs_port *like = model_uplink(sw);
-	char old[VS_PROTO_UPLINK_SIZE];
-	struct vs_fail ignored;
-	struct vs_port settings;
-	int err;
+	int err = remove_uplink(sw, fail);
 
-	if (copy_settings(sw, &settings) != 0)
-		return vs_fail_set(fail, -ENOMEM, 0, "no memory for a new configuration");
-	like = like ? &settings : NULL;
-	(void)rte_strscpy(old, sw->uplink, sizeof(old));
-	err = remove_uplink(sw, fail);
-	if (!err) {
-		err = model_uplink_make(sw, uplink, force, like, fail);
-		/* As it was: shared or not, too. */
-		if (err)
-			sw->share = old_share;
-		if (err && old[0] && model_uplink_make(sw, old, true, like, &ignored) != 0)
-			vs_log(VS_LOG_ERROR, "switch %s: its uplink %s does not come back: %s",
-			       sw->name, old, ignored.text);
-	}
-	free(settings.statics);
-	return err;
+	return err ? err : model_uplink_make(sw, uplink, force, like, fail);
 }
 
 /* The host's side of the card is a queue pair that workers poll: the snapshot says how many. */
-static int share_uplink(struct vs_switch *sw, enum vs_share old, enum vs_share share,
-			struct vs_fail *fail)
+static int share_uplink(struct vs_switch *sw, struct vs_fail *fail)
 {
 	struct vs_port *port = model_uplink(sw);
-	struct vs_fail ignored;
 	int err;
 
-	if (!port || !port->kind->share)
+	if (!port || !port->kind->share || model_txn_is_dry(sw->m))
 		return 0;
-	err = port->kind->share(port, share, fail);
+	err = model_touch_port(port, fail);
 	if (err)
 		return err;
-	if (model_publish(sw->m) == 0) {
-		model_port_changed(port);
-		return 0;
-	}
-	if (port->kind->share(port, old, &ignored) != 0)
-		vs_log(VS_LOG_ERROR, "switch %s: sharing of its uplink does not come back: %s",
-		       sw->name, ignored.text);
-	return vs_fail_set(fail, -ENOMEM, 0, "no memory for a new configuration");
+	err = port->kind->share(port, sw->share, fail);
+	if (err)
+		return err;
+	port->touched->shared = true;
+	model_port_changed(port);
+	return 0;
 }
 
 /* Type, uplink and sharing of the switch become those given; all have been checked. */
 static int become(struct vs_switch *sw, enum vs_switch_kind kind, enum vs_share share,
 		  const char *uplink, bool force, struct vs_fail *fail)
 {
-	enum vs_switch_kind old_kind = sw->kind;
 	enum vs_share old_share = sw->share;
 	int err = 0;
 
@@ -195,15 +149,10 @@ static int become(struct vs_switch *sw, enum vs_switch_kind kind, enum vs_share 
 	else if (!uplink)
 		err = -EINVAL; /* model_uplink_check() has refused it */
 	else if (strcmp(uplink, sw->uplink) != 0)
-		err = replace_uplink(sw, uplink, force, old_share, fail);
+		err = replace_uplink(sw, uplink, force, fail);
 	else if (share != old_share)
-		err = share_uplink(sw, old_share, share, fail);
-	/* All of them have published the snapshot. */
-	if (err) {
-		sw->kind = old_kind;
-		sw->share = old_share;
-	}
-	return err;
+		err = share_uplink(sw, fail);
+	return err ? err : model_publish(sw->m);
 }
 
 static int change_kind(struct vs_switch *sw, const struct vs_switch_change *c, struct vs_fail *fail)
@@ -236,43 +185,25 @@ static int change_kind(struct vs_switch *sw, const struct vs_switch_change *c, s
 	return err;
 }
 
-static int copy_entry(uint16_t fid, const struct rte_ether_addr *mac, const struct vs_fdb_entry *e,
-		      void *ctx)
-{
-	uint16_t old;
-
-	(void)vs_fdb_learn(ctx, fid, mac, e->port, e->kind, e->seen, &old);
-	return 0;
-}
-
 /* A table of another size, with the addresses of the old one. */
-static int resize_fdb(struct vs_model *m, struct vs_switch *sw, uint32_t size, struct vs_fail *fail)
+static int resize_fdb(struct vs_switch *sw, uint32_t size, struct vs_fail *fail)
 {
-	struct vs_fdb *old = sw->fdb;
 	struct vs_fdb *fdb;
 	int err;
 
-	if (size < vs_fdb_used(old))
+	if (size < model_fdb_used(sw))
 		return vs_fail_set(fail, -ERANGE, VS_ATTR_FDB_SIZE,
 				   "switch '%s' knows %u addresses now; flush them first, or give at "
 				   "least that many",
-				   sw->name, vs_fdb_used(old));
-	err = vs_fdb_new(m->env.rcu, size, &fdb);
+				   sw->name, model_fdb_used(sw));
+	err = vs_fdb_new(sw->m->env.rcu, size, &fdb);
 	if (err)
 		return vs_fail_set(fail, err, VS_ATTR_FDB_SIZE,
 				   "no memory for %u addresses (the daemon's --memory gives more)",
 				   size);
-	(void)vs_fdb_walk(old, copy_entry, fdb);
-	sw->fdb = fdb;
-	err = model_publish(m);
-	if (err) {
-		sw->fdb = old;
-		vs_fdb_free(fdb);
-		return vs_fail_set(fail, err, 0, "no memory for a new configuration");
-	}
-	vs_fdb_free(old);
-	sw->fdb_full_told = false;
-	return 0;
+	vs_fdb_free(sw->touched->next_fdb);
+	sw->touched->next_fdb = fdb;
+	return model_publish(sw->m);
 }
 
 static int check_name(struct vs_model *m, const struct vs_switch *sw, const char *name,
@@ -298,29 +229,55 @@ static int check_name(struct vs_model *m, const struct vs_switch *sw, const char
 	return err;
 }
 
+int model_check_ageing(uint32_t seconds, struct vs_fail *fail)
+{
+	if (seconds == 0 || (seconds >= 10 && seconds <= 1000000))
+		return 0;
+	return vs_fail_set(fail, -ERANGE, VS_ATTR_FDB_AGEING,
+			   "fdb-ageing is 10..1000000 seconds, or 0 for never");
+}
+
+int model_check_fdb_size(uint32_t size, struct vs_fail *fail)
+{
+	if (size > 0 && size <= VS_FDB_SIZE_MAX)
+		return 0;
+	return vs_fail_set(fail, -ERANGE, VS_ATTR_FDB_SIZE, "fdb-size is 1..%d", VS_FDB_SIZE_MAX);
+}
+
+/* What can be said of the change alone, before anything is made. */
 static int check_change(struct vs_model *m, const struct vs_switch *sw,
 			const struct vs_switch_change *c, struct vs_fail *fail)
 {
-	const unsigned int kind = VS_SWITCH_SET_KIND | VS_SWITCH_SET_UPLINK | VS_SWITCH_SET_SHARE;
-	uint32_t ageing = c->fdb_ageing_s;
+	int err = 0;
 
-	if ((c->set & VS_SWITCH_SET_FDB_AGEING) && ageing != 0 && (ageing < 10 || ageing > 1000000))
-		return vs_fail_set(fail, -ERANGE, VS_ATTR_FDB_AGEING,
-				   "fdb-ageing is 10..1000000 seconds, or 0 for never");
-	if ((c->set & VS_SWITCH_SET_FDB_SIZE) &&
-	    (c->fdb_size == 0 || c->fdb_size > VS_FDB_SIZE_MAX))
-		return vs_fail_set(fail, -ERANGE, VS_ATTR_FDB_SIZE, "fdb-size is 1..%d",
-				   VS_FDB_SIZE_MAX);
-	/* Both may fail for reasons of their own, and the first could not be taken back. */
-	if ((c->set & kind) && (c->set & ~(kind | VS_SWITCH_SET_FDB_AGEING)))
-		return vs_fail_set(
-			fail, -EINVAL, VS_ATTR_KIND,
-			"change the type or uplink by itself, name, unknown and fdb-size by "
-			"another command");
-	return c->set & VS_SWITCH_SET_NAME ? check_name(m, sw, c->name, fail) : 0;
+	if (c->set & VS_SWITCH_SET_FDB_AGEING)
+		err = model_check_ageing(c->fdb_ageing_s, fail);
+	if (!err && (c->set & VS_SWITCH_SET_FDB_SIZE))
+		err = model_check_fdb_size(c->fdb_size, fail);
+	if (!err && (c->set & VS_SWITCH_SET_NAME))
+		err = check_name(m, sw, c->name, fail);
+	return err;
 }
 
-static void rename_switch(struct vs_switch *sw, const char *name)
+/* The records of all that is on the switch name it. */
+static int touch_ports(const struct vs_switch *sw, struct vs_fail *fail)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < VS_PORTS_MAX && err == 0; i++) {
+		struct vs_port *port = sw->m->port[i];
+
+		if (!port || port->sw != sw)
+			continue;
+		err = model_touch_port(port, fail);
+		if (!err)
+			err = model_touch_statics(port, fail);
+	}
+	return err;
+}
+
+static void write_name(struct vs_switch *sw, const char *name)
 {
 	struct vs_port *uplink = model_uplink(sw);
 
@@ -332,24 +289,19 @@ static void rename_switch(struct vs_switch *sw, const char *name)
 	(void)rte_strscpy(uplink->vm, uplink->name, sizeof(uplink->vm));
 }
 
-/* Both are seen by the workers: one snapshot for both. */
-static int set_table(struct vs_switch *sw, const struct vs_switch_change *c, struct vs_fail *fail)
+static int rename_switch(struct vs_switch *sw, const char *name, struct vs_fail *fail)
 {
-	enum vs_unknown old = sw->unknown;
-	int err = 0;
+	/* Again, as the switch may have an uplink now. */
+	int err = check_name(sw->m, sw, name, fail);
 
-	if (c->set & VS_SWITCH_SET_UNKNOWN)
-		sw->unknown = c->unknown;
-	if (c->set & VS_SWITCH_SET_FDB_SIZE)
-		err = resize_fdb(sw->m, sw, c->fdb_size, fail);
-	else if ((c->set & VS_SWITCH_SET_UNKNOWN) && model_publish(sw->m) != 0)
-		err = vs_fail_set(fail, -ENOMEM, 0, "no memory for a new configuration");
-	if (err)
-		sw->unknown = old;
+	if (!err)
+		err = touch_ports(sw, fail);
+	if (!err)
+		write_name(sw, name);
 	return err;
 }
 
-int vs_switch_set(struct vs_model *m, const char *name, const struct vs_switch_change *c,
+static int change(struct vs_model *m, const char *name, const struct vs_switch_change *c,
 		  struct vs_fail *fail)
 {
 	struct vs_switch *sw = model_find_switch(m, name);
@@ -358,16 +310,31 @@ int vs_switch_set(struct vs_model *m, const char *name, const struct vs_switch_c
 	if (!sw)
 		return vs_fail_set(fail, -ENOENT, VS_ATTR_NAME, "there is no switch '%s'", name);
 	err = check_change(m, sw, c, fail);
+	if (!err)
+		err = model_touch_switch(sw, fail);
 	if (!err && (c->set & (VS_SWITCH_SET_KIND | VS_SWITCH_SET_UPLINK | VS_SWITCH_SET_SHARE)))
 		err = change_kind(sw, c, fail);
-	if (!err)
-		err = set_table(sw, c, fail);
+	if (!err && (c->set & VS_SWITCH_SET_FDB_SIZE))
+		err = resize_fdb(sw, c->fdb_size, fail);
+	if (!err && (c->set & VS_SWITCH_SET_NAME))
+		err = rename_switch(sw, c->name, fail);
 	if (err)
 		return err;
 	if (c->set & VS_SWITCH_SET_FDB_AGEING)
 		sw->fdb_ageing_s = c->fdb_ageing_s;
-	if (c->set & VS_SWITCH_SET_NAME)
-		rename_switch(sw, c->name);
-	model_tell(m, VS_NOTICE_SWITCH_CHANGED, sw, NULL, NULL, NULL);
+	if (c->set & VS_SWITCH_SET_UNKNOWN) {
+		sw->unknown = c->unknown;
+		(void)model_publish(m);
+	}
+	if (!sw->touched->made)
+		model_tell(m, VS_NOTICE_SWITCH_CHANGED, sw, NULL, NULL, NULL);
 	return 0;
+}
+
+int vs_switch_set(struct vs_model *m, const char *name, const struct vs_switch_change *c,
+		  struct vs_fail *fail)
+{
+	int part = model_txn_enter(m, fail);
+
+	return part < 0 ? part : model_txn_leave(m, part, change(m, name, c, fail), fail);
 }

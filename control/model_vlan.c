@@ -152,6 +152,7 @@ int model_fids_claim(struct vs_switch *sw, const struct vs_port *extra, struct v
 	struct vids claimed = {{0}};
 	uint32_t fid = 1;
 	unsigned int vid;
+	int err;
 
 	if (extra)
 		add_vids(&vids, &extra->vlans, extra->kind->role);
@@ -160,24 +161,23 @@ int model_fids_claim(struct vs_switch *sw, const struct vs_port *extra, struct v
 			continue;
 		fid = free_fid(m, fid);
 		if (fid == VS_FIDS_MAX)
-			goto err;
+			return vs_fail_set(fail, -ENOSPC, VS_ATTR_VLANS,
+					   "there are %d VLANs of all switches already, the most "
+					   "there can be",
+					   VS_FIDS_MAX - 1);
 		m->fid[fid] = (struct vs_fid){.sw = sw, .vid = (uint16_t)vid};
 		sw->fid_of_vid[vid] = (uint16_t)fid;
 		claimed.bit[vid / 64] |= UINT64_C(1) << (vid % 64);
 	}
-	if (learn_behind_uplink(sw, &claimed) == 0)
+	err = learn_behind_uplink(sw, &claimed);
+	if (!err)
 		return 0;
-	take_back(sw, &claimed);
-	return vs_fail_set(fail, -ENOSPC, VS_ATTR_VLANS,
+	if (err == -ENOMEM)
+		return vs_fail_set(fail, err, 0, "no memory for a change");
+	return vs_fail_set(fail, err, VS_ATTR_VLANS,
 			   "the address table of switch '%s' has no room for the static addresses "
 			   "behind its uplink on these VLANs",
 			   sw->name);
-
-err:
-	take_back(sw, &claimed);
-	return vs_fail_set(fail, -ENOSPC, VS_ATTR_VLANS,
-			   "there are %d VLANs of all switches already, the most there can be",
-			   VS_FIDS_MAX - 1);
 }
 
 void model_fids_release(struct vs_switch *sw)

@@ -62,6 +62,17 @@ void vs_msg_put_bytes(struct vs_msg *msg, enum vs_attr attr, const void *value, 
 		note(msg, mnl_attr_put_check(msg->nlh, msg->size, (uint16_t)attr, len, value));
 }
 
+void vs_msg_put_attrs(struct vs_msg *msg, const void *attrs, size_t len)
+{
+	bool fits = msg->nlh->nlmsg_len + NLMSG_ALIGN(len) <= msg->size;
+
+	note(msg, fits);
+	if (msg->error)
+		return;
+	memcpy((char *)msg->nlh + msg->nlh->nlmsg_len, attrs, len);
+	msg->nlh->nlmsg_len += (uint32_t)NLMSG_ALIGN(len);
+}
+
 struct nlattr *vs_msg_nest_begin(struct vs_msg *msg, enum vs_attr attr)
 {
 	struct nlattr *nest = mnl_attr_nest_start_check(msg->nlh, msg->size, (uint16_t)attr);

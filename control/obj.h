@@ -38,12 +38,14 @@ struct vs_handler {
 	int (*run)(struct vs_call *call, struct vs_fail *fail);
 };
 
+extern const struct vs_handler vs_obj_batch[];
 extern const struct vs_handler vs_obj_switch[];
 extern const struct vs_handler vs_obj_port[];
 extern const struct vs_handler vs_obj_fdb[];
 extern const struct vs_handler vs_obj_worker[];
 extern const struct vs_handler vs_obj_stats[];
 extern const struct vs_handler vs_obj_monitor[];
+extern const struct vs_handler vs_obj_state[];
 
 /**
  * vs_call_begin() - begin a record of the answer

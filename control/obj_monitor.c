@@ -43,6 +43,12 @@ static const char *event_name(enum vs_notice_type type)
 		return "mac-limit";
 	case VS_NOTICE_STORM:
 		return "storm";
+	case VS_NOTICE_UNCONFIRMED:
+		return "unconfirmed";
+	case VS_NOTICE_CONFIRMED:
+		return "confirmed";
+	case VS_NOTICE_ROLLED_BACK:
+		return "rolled-back";
 	}
 	return "unknown";
 }

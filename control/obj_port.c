@@ -95,9 +95,64 @@ static int check_vlan_words(const struct vs_call *call, struct vs_fail *fail)
 	return 0;
 }
 
+/* What a port has by default, and may be given when it is made. */
+static void read_settings(const struct vs_call *call, struct vs_port_change *change)
+{
+	const struct nlattr *const *attr = call->attr;
+
+	if (attr[VS_ATTR_LINK]) {
+		change->set |= VS_PORT_SET_LINK;
+		change->link = vs_tlv_u32(attr[VS_ATTR_LINK]) ? VS_LINK_UP : VS_LINK_DOWN;
+	}
+	if (attr[VS_ATTR_STORM_PPS]) {
+		change->set |= VS_PORT_SET_STORM;
+		change->storm_pps = vs_tlv_u32(attr[VS_ATTR_STORM_PPS]);
+	}
+	if (attr[VS_ATTR_MAX_MACS]) {
+		change->set |= VS_PORT_SET_MAX_MACS;
+		change->max_macs = vs_tlv_u32(attr[VS_ATTR_MAX_MACS]);
+	}
+	if (attr[VS_ATTR_PRIORITY]) {
+		change->set |= VS_PORT_SET_PRIORITY;
+		change->priority = vs_tlv_u32(attr[VS_ATTR_PRIORITY]) != 0;
+	}
+	if (attr[VS_ATTR_CLUSTER]) {
+		change->set |= VS_PORT_SET_CLUSTER;
+		vs_call_mac(call, VS_ATTR_CLUSTER, &change->cluster);
+	}
+}
+
+/* What belongs to the port that is made, and is changed later. */
+static void read_rest(const struct vs_call *call, struct vs_port_change *change)
+{
+	const struct nlattr *const *attr = call->attr;
+
+	if (attr[VS_ATTR_MTU]) {
+		change->set |= VS_PORT_SET_MTU;
+		change->mtu = vs_tlv_u32(attr[VS_ATTR_MTU]);
+	}
+	if (attr[VS_ATTR_VM]) {
+		change->set |= VS_PORT_SET_VM;
+		change->vm = vs_call_str(call, VS_ATTR_VM);
+	}
+	if (attr[VS_ATTR_NEW_NAME]) {
+		change->set |= VS_PORT_SET_NAME;
+		change->name = vs_call_str(call, VS_ATTR_NEW_NAME);
+	}
+	if (attr[VS_ATTR_SWITCH]) {
+		change->set |= VS_PORT_SET_SWITCH;
+		change->sw = vs_call_str(call, VS_ATTR_SWITCH);
+	}
+	if (attr[VS_ATTR_ADDRS]) {
+		change->set |= VS_PORT_SET_ADDRS;
+		change->addrs = vs_call_str(call, VS_ATTR_ADDRS);
+	}
+}
+
 static int add(struct vs_call *call, struct vs_fail *fail)
 {
 	const struct nlattr *const *attr = call->attr;
+	struct vs_port_change settings = {0};
 	struct vs_vlans vlans;
 	struct vs_port_spec spec = {
 		.name = vs_call_str(call, VS_ATTR_NAME),
@@ -107,6 +162,7 @@ static int add(struct vs_call *call, struct vs_fail *fail)
 		.ifname = vs_call_str(call, VS_ATTR_IFNAME),
 		.addrs = vs_call_str(call, VS_ATTR_ADDRS),
 		.vm = vs_call_str(call, VS_ATTR_VM),
+		.settings = &settings,
 	};
 	int err;
 
@@ -116,6 +172,7 @@ static int add(struct vs_call *call, struct vs_fail *fail)
 		spec.queues = vs_tlv_u32(attr[VS_ATTR_QUEUES]);
 	if (attr[VS_ATTR_MTU])
 		spec.mtu = vs_tlv_u32(attr[VS_ATTR_MTU]);
+	read_settings(call, &settings);
 	if (read_vlans(call, &vlans))
 		spec.vlans = &vlans;
 	err = read_kind(call, &spec, fail);
@@ -133,67 +190,14 @@ static int del(struct vs_call *call, struct vs_fail *fail)
 	return vs_port_del(call->model, vs_call_str(call, VS_ATTR_NAME), fail);
 }
 
-/* Numbers and words that the change takes as they are. */
-static void read_plain(const struct vs_call *call, struct vs_port_change *change)
-{
-	const struct nlattr *const *attr = call->attr;
-
-	if (attr[VS_ATTR_MTU]) {
-		change->set |= VS_PORT_SET_MTU;
-		change->mtu = vs_tlv_u32(attr[VS_ATTR_MTU]);
-	}
-	if (attr[VS_ATTR_LINK]) {
-		change->set |= VS_PORT_SET_LINK;
-		change->link = vs_tlv_u32(attr[VS_ATTR_LINK]) ? VS_LINK_UP : VS_LINK_DOWN;
-	}
-	if (attr[VS_ATTR_STORM_PPS]) {
-		change->set |= VS_PORT_SET_STORM;
-		change->storm_pps = vs_tlv_u32(attr[VS_ATTR_STORM_PPS]);
-	}
-	if (attr[VS_ATTR_MAX_MACS]) {
-		change->set |= VS_PORT_SET_MAX_MACS;
-		change->max_macs = vs_tlv_u32(attr[VS_ATTR_MAX_MACS]);
-	}
-	if (attr[VS_ATTR_PRIORITY]) {
-		change->set |= VS_PORT_SET_PRIORITY;
-		change->priority = vs_tlv_u32(attr[VS_ATTR_PRIORITY]) != 0;
-	}
-}
-
-static void read_words(const struct vs_call *call, struct vs_port_change *change)
-{
-	const struct nlattr *const *attr = call->attr;
-
-	if (attr[VS_ATTR_VM]) {
-		change->set |= VS_PORT_SET_VM;
-		change->vm = vs_call_str(call, VS_ATTR_VM);
-	}
-	if (attr[VS_ATTR_NEW_NAME]) {
-		change->set |= VS_PORT_SET_NAME;
-		change->name = vs_call_str(call, VS_ATTR_NEW_NAME);
-	}
-	if (attr[VS_ATTR_SWITCH]) {
-		change->set |= VS_PORT_SET_SWITCH;
-		change->sw = vs_call_str(call, VS_ATTR_SWITCH);
-	}
-	if (attr[VS_ATTR_ADDRS]) {
-		change->set |= VS_PORT_SET_ADDRS;
-		change->addrs = vs_call_str(call, VS_ATTR_ADDRS);
-	}
-	if (attr[VS_ATTR_CLUSTER]) {
-		change->set |= VS_PORT_SET_CLUSTER;
-		vs_call_mac(call, VS_ATTR_CLUSTER, &change->cluster);
-	}
-}
-
 static int set(struct vs_call *call, struct vs_fail *fail)
 {
 	struct vs_port_change change = {0};
 	struct vs_vlans vlans;
 	int err;
 
-	read_plain(call, &change);
-	read_words(call, &change);
+	read_settings(call, &change);
+	read_rest(call, &change);
 	if (read_vlans(call, &vlans)) {
 		change.set |= VS_PORT_SET_VLANS;
 		change.vlans = &vlans;

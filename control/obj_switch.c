@@ -47,6 +47,20 @@ static enum vs_share get_share(const struct vs_call *call)
 	return vs_tlv_u32(call->attr[VS_ATTR_SHARE]) ? VS_SHARE_ON : VS_SHARE_OFF;
 }
 
+static enum vs_unknown get_unknown(const struct vs_call *call)
+{
+	switch (vs_tlv_u32(call->attr[VS_ATTR_UNKNOWN])) {
+	case VS_POLICY_UPLINK:
+		return VS_UNKNOWN_UPLINK;
+	case VS_POLICY_DROP:
+		return VS_UNKNOWN_DROP;
+	case VS_POLICY_DEFAULT:
+		return VS_UNKNOWN_DEFAULT;
+	default:
+		return VS_UNKNOWN_FLOOD;
+	}
+}
+
 static int add(struct vs_call *call, struct vs_fail *fail)
 {
 	struct vs_switch_spec spec = {
@@ -54,10 +68,19 @@ static int add(struct vs_call *call, struct vs_fail *fail)
 		.uplink = vs_call_str(call, VS_ATTR_UPLINK),
 		.force = call->attr[VS_ATTR_FORCE] != NULL,
 	};
+	uint32_t ageing;
 	int err = get_kind(call, &spec.kind, fail);
 
 	if (err)
 		return err;
+	if (call->attr[VS_ATTR_UNKNOWN])
+		spec.unknown = get_unknown(call);
+	if (call->attr[VS_ATTR_FDB_SIZE])
+		spec.fdb_size = vs_tlv_u32(call->attr[VS_ATTR_FDB_SIZE]);
+	if (call->attr[VS_ATTR_FDB_AGEING]) {
+		ageing = vs_tlv_u32(call->attr[VS_ATTR_FDB_AGEING]);
+		spec.fdb_ageing_s = &ageing;
+	}
 	if (spec.kind == VS_SWITCH_EXTERNAL)
 		spec.share = VS_SHARE_ON;
 	else if (call->attr[VS_ATTR_SHARE])
@@ -73,18 +96,6 @@ static int del(struct vs_call *call, struct vs_fail *fail)
 	enum vs_del_mode mode = call->attr[VS_ATTR_FORCE] ? VS_DEL_FORCE : VS_DEL_REFUSE_PORTS;
 
 	return vs_switch_del(call->model, vs_call_str(call, VS_ATTR_NAME), mode, fail);
-}
-
-static enum vs_unknown get_unknown(const struct vs_call *call)
-{
-	switch (vs_tlv_u32(call->attr[VS_ATTR_UNKNOWN])) {
-	case VS_POLICY_UPLINK:
-		return VS_UNKNOWN_UPLINK;
-	case VS_POLICY_DROP:
-		return VS_UNKNOWN_DROP;
-	default:
-		return VS_UNKNOWN_FLOOD;
-	}
 }
 
 /* What concerns the type of the switch. */

@@ -2,6 +2,7 @@
 #include "control/options.h"
 
 #include "control/proto.h"
+#include "control/store.h"
 #include "control/version.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	MEMORY_MIN_MIB = 32,
@@ -27,6 +29,9 @@ static void help(void)
 	       "with the command vmswitch.\n"
 	       "\n"
 	       "  --socket PATH      control socket (default %s)\n"
+	       "  --state FILE       keep the configuration there (default: %s\n"
+	       "                     with the default socket, otherwise nothing is kept)\n"
+	       "  --no-state         keep nothing: start empty, forget everything at the end\n"
 	       "  --log-level LEVEL  error, warning, info (default) or debug\n"
 	       "  --memory MIB       memory for tables, %d..%d (default %d); no hugepages are needed\n"
 	       "  --cpu N            run the worker on processor N (default: any)\n"
@@ -40,8 +45,8 @@ static void help(void)
 	       "  --release-uplinks  put back what a killed daemon left changed on network cards, and end\n"
 	       "  --version          print the version\n"
 	       "  --help             print this\n",
-	       VS_SOCKET_DEFAULT, MEMORY_MIN_MIB, MEMORY_MAX_MIB, MEMORY_DEFAULT_MIB, NAP_MAX_US,
-	       NAP_DEFAULT_US, VS_OPTIONS_PCI_MAX);
+	       VS_SOCKET_DEFAULT, VS_STATE_DEFAULT, MEMORY_MIN_MIB, MEMORY_MAX_MIB,
+	       MEMORY_DEFAULT_MIB, NAP_MAX_US, NAP_DEFAULT_US, VS_OPTIONS_PCI_MAX);
 }
 
 static enum vs_options_verdict wrong_number(const char *option, const char *text, long min,
@@ -87,6 +92,12 @@ static enum vs_options_verdict take_option(int option, const char *arg, struct v
 	switch (option) {
 	case 's':
 		o->socket = arg;
+		return VS_OPTIONS_RUN;
+	case 'S':
+		o->state = arg;
+		return VS_OPTIONS_RUN;
+	case 'N':
+		o->no_state = true;
 		return VS_OPTIONS_RUN;
 	case 'l':
 		if (vs_log_parse_level(arg, &o->log_level) == 0)
@@ -140,6 +151,8 @@ enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_option
 {
 	static const struct option table[] = {
 		{"socket", required_argument, NULL, 's'},
+		{"state", required_argument, NULL, 'S'},
+		{"no-state", no_argument, NULL, 'N'},
 		{"log-level", required_argument, NULL, 'l'},
 		{"memory", required_argument, NULL, 'm'},
 		{"cpu", required_argument, NULL, 'c'},
@@ -173,6 +186,10 @@ enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_option
 			argv[optind]);
 		return VS_OPTIONS_WRONG;
 	}
+	if (o.no_state)
+		o.state = NULL;
+	else if (!o.state && strcmp(o.socket, VS_SOCKET_DEFAULT) == 0)
+		o.state = VS_STATE_DEFAULT;
 	*ret_options = o;
 	return VS_OPTIONS_RUN;
 }

@@ -16,6 +16,8 @@ enum {
 /** struct vs_options - what the command line says, or the defaults */
 struct vs_options {
 	const char *socket;
+	const char *state; /* file that keeps the configuration; NULL: nothing does */
+	bool no_state;
 	enum vs_log_level log_level;
 	unsigned int memory_mib;             /* for tables; the guests' memory is their own */
 	unsigned int nap_us;                 /* sleep of an idle worker at a time; 0: never */

@@ -84,7 +84,7 @@ static const struct vs_attr_spec specs[VS_ATTR_COUNT_] = {
 	[VS_ATTR_TSC_HZ]         = {.name = "tsc-hz", .type = VS_TLV_U64},
 	[VS_ATTR_UPLINK]         = {.name = "uplink", .type = VS_TLV_LINE},
 	[VS_ATTR_SHARE]          = {.name = "share-host", .type = VS_TLV_U32, .max = 1},
-	[VS_ATTR_UNKNOWN]        = {.name = "unknown", .type = VS_TLV_U32, .min = 1, .max = 3},
+	[VS_ATTR_UNKNOWN]        = {.name = "unknown", .type = VS_TLV_U32, .max = 3},
 	[VS_ATTR_NEW_NAME]       = {.name = "name", .type = VS_TLV_NAME},
 	[VS_ATTR_IFNAME]         = {.name = "interface", .type = VS_TLV_IFNAME},
 	[VS_ATTR_ADDRS]          = {.name = "addr", .type = VS_TLV_LINE},
@@ -98,11 +98,32 @@ static const struct vs_attr_spec specs[VS_ATTR_COUNT_] = {
 	[VS_ATTR_DEVICE_MAC]     = {.name = "device-mac", .type = VS_TLV_GMAC},
 	[VS_ATTR_SPEED]          = {.name = "speed", .type = VS_TLV_U32},
 	[VS_ATTR_DETAIL]         = {.name = "detail", .type = VS_TLV_TEXT},
+	[VS_ATTR_DRY_RUN]        = {.name = "dry-run", .type = VS_TLV_FLAG},
+	[VS_ATTR_CONFIRM]        = {.name = "confirm", .type = VS_TLV_U32, .min = 1, .max = 86400},
+	[VS_ATTR_CHANGE]         = {.name = "change", .type = VS_TLV_U32},
+	[VS_ATTR_RECORD]         = {.name = "record", .type = VS_TLV_NEST},
+	[VS_ATTR_COMMAND]        = {.name = "command", .type = VS_TLV_U32},
+	[VS_ATTR_STATE_FILE]     = {.name = "file", .type = VS_TLV_TEXT},
+	[VS_ATTR_STATE_BYTES]    = {.name = "bytes", .type = VS_TLV_U64},
+	[VS_ATTR_STATE_BASE]     = {.name = "base", .type = VS_TLV_U64},
+	[VS_ATTR_TRANSACTIONS]   = {.name = "transactions", .type = VS_TLV_U64},
+	[VS_ATTR_REWRITES]       = {.name = "rewrites", .type = VS_TLV_U64},
+	[VS_ATTR_SYNC_US]        = {.name = "sync-us", .type = VS_TLV_U64},
+	[VS_ATTR_WAITING]        = {.name = "waiting", .type = VS_TLV_U32},
 };
 /* clang-format on */
 
 static const struct vs_policy policies[] = {
 	{VS_CMD_HELLO, "HELLO", VS_ANSWER_ACK, {{0}}},
+
+	{VS_CMD_BATCH_BEGIN,
+	 "BATCH_BEGIN",
+	 VS_ANSWER_ACK,
+	 {{VS_ATTR_DRY_RUN, VS_MAY}, {VS_ATTR_CONFIRM, VS_MAY}}},
+	{VS_CMD_BATCH_END, "BATCH_END", VS_ANSWER_ACK, {{0}}},
+	{VS_CMD_BATCH_ABORT, "BATCH_ABORT", VS_ANSWER_ACK, {{0}}},
+	{VS_CMD_CONFIRM, "CONFIRM", VS_ANSWER_ACK, {{0}}},
+	{VS_CMD_ROLLBACK, "ROLLBACK", VS_ANSWER_ACK, {{0}}},
 
 	{VS_CMD_SWITCH_NEW,
 	 "SWITCH_NEW",
@@ -111,6 +132,9 @@ static const struct vs_policy policies[] = {
 	  {VS_ATTR_KIND, VS_MUST},
 	  {VS_ATTR_UPLINK, VS_MAY},
 	  {VS_ATTR_SHARE, VS_MAY},
+	  {VS_ATTR_UNKNOWN, VS_MAY},
+	  {VS_ATTR_FDB_SIZE, VS_MAY},
+	  {VS_ATTR_FDB_AGEING, VS_MAY},
 	  {VS_ATTR_FORCE, VS_MAY}}},
 	{VS_CMD_SWITCH_DEL,
 	 "SWITCH_DEL",
@@ -133,21 +157,13 @@ static const struct vs_policy policies[] = {
 	{VS_CMD_PORT_NEW,
 	 "PORT_NEW",
 	 VS_ANSWER_ACK,
-	 {{VS_ATTR_NAME, VS_MUST},
-	  {VS_ATTR_SWITCH, VS_MUST},
-	  {VS_ATTR_KIND, VS_MUST},
-	  {VS_ATTR_SOCKET, VS_MAY},
-	  {VS_ATTR_MODE, VS_MAY},
-	  {VS_ATTR_IFNAME, VS_MAY},
-	  {VS_ATTR_ADDRS, VS_MAY},
-	  {VS_ATTR_QUEUES, VS_MAY},
-	  {VS_ATTR_MAC, VS_MAY},
-	  {VS_ATTR_MAC_AUTO, VS_MAY},
-	  {VS_ATTR_MTU, VS_MAY},
-	  {VS_ATTR_VM, VS_MAY},
-	  {VS_ATTR_VLAN_MODE, VS_MAY},
-	  {VS_ATTR_VLAN, VS_MAY},
-	  {VS_ATTR_VLANS, VS_MAY}}},
+	 {{VS_ATTR_NAME, VS_MUST},     {VS_ATTR_SWITCH, VS_MUST},   {VS_ATTR_KIND, VS_MUST},
+	  {VS_ATTR_SOCKET, VS_MAY},    {VS_ATTR_MODE, VS_MAY},      {VS_ATTR_IFNAME, VS_MAY},
+	  {VS_ATTR_ADDRS, VS_MAY},     {VS_ATTR_QUEUES, VS_MAY},    {VS_ATTR_MAC, VS_MAY},
+	  {VS_ATTR_MAC_AUTO, VS_MAY},  {VS_ATTR_MTU, VS_MAY},       {VS_ATTR_VM, VS_MAY},
+	  {VS_ATTR_LINK, VS_MAY},      {VS_ATTR_STORM_PPS, VS_MAY}, {VS_ATTR_MAX_MACS, VS_MAY},
+	  {VS_ATTR_VLAN_MODE, VS_MAY}, {VS_ATTR_VLAN, VS_MAY},      {VS_ATTR_VLANS, VS_MAY},
+	  {VS_ATTR_PRIORITY, VS_MAY},  {VS_ATTR_CLUSTER, VS_MAY}}},
 	{VS_CMD_PORT_DEL, "PORT_DEL", VS_ANSWER_ACK, {{VS_ATTR_NAME, VS_MUST}}},
 	{VS_CMD_PORT_SET,
 	 "PORT_SET",
@@ -190,6 +206,9 @@ static const struct vs_policy policies[] = {
 
 	{VS_CMD_WORKER_GET, "WORKER_GET", VS_ANSWER_DUMP, {{0}}},
 
+	{VS_CMD_CONFIG_GET, "CONFIG_GET", VS_ANSWER_DUMP, {{0}}},
+	{VS_CMD_STATE_GET, "STATE_GET", VS_ANSWER_DUMP, {{0}}},
+
 	{VS_CMD_SUBSCRIBE, "SUBSCRIBE", VS_ANSWER_ACK, {{0}}},
 };
 
@@ -220,4 +239,22 @@ const struct vs_policy *vs_policy_find(unsigned int cmd)
 			return &policies[i];
 	}
 	return NULL;
+}
+
+bool vs_policy_changes(const struct vs_policy *policy)
+{
+	switch (policy->cmd) {
+	case VS_CMD_SWITCH_NEW:
+	case VS_CMD_SWITCH_DEL:
+	case VS_CMD_SWITCH_SET:
+	case VS_CMD_PORT_NEW:
+	case VS_CMD_PORT_DEL:
+	case VS_CMD_PORT_SET:
+	case VS_CMD_FDB_NEW:
+	case VS_CMD_FDB_DEL:
+	case VS_CMD_FDB_FLUSH:
+		return true;
+	default:
+		return false;
+	}
 }

@@ -60,6 +60,12 @@ struct vs_kind_ops {
 	/** The same when the daemon ends. NULL: as @del. */
 	void (*leave)(struct vs_port *port);
 
+	/**
+	 * Take back make(), which was just called: what was in the host before stays. NULL: as
+	 * @del.
+	 */
+	void (*undo)(struct vs_port *port);
+
 	/** Can frames be delivered? */
 	bool (*is_up)(const struct vs_port *port);
 

@@ -97,6 +97,8 @@
  *	VLANS		ranges	each VLAN 1..4094
  *	PRIORITY	u32	0 off, 1 on
  *	CLUSTER		gmac	all zero: none
+ *	DRY_RUN		flag
+ *	CONFIRM		u32	seconds, 1..86400
  *
  * Commands
  * --------
@@ -104,7 +106,14 @@
  *
  *	command		takes				answer
  *	HELLO		-				VERSION_MIN VERSION_MAX DAEMON PID
- *	SWITCH_NEW	NAME! KIND! UPLINK SHARE FORCE	-
+ *	BATCH_BEGIN	DRY_RUN CONFIRM			-
+ *	BATCH_END	-				a dry run: messages CHANGE COMMAND RECORD
+ *	BATCH_ABORT	-				-
+ *	CONFIRM		-				-
+ *	ROLLBACK	-				-
+ *	SWITCH_NEW	NAME! KIND! UPLINK SHARE	-
+ *			UNKNOWN FDB_SIZE FDB_AGEING
+ *			FORCE
  *	SWITCH_DEL	NAME! FORCE			-
  *	SWITCH_SET	NAME! KIND UPLINK SHARE		-
  *			UNKNOWN NEW_NAME FDB_SIZE
@@ -114,8 +123,9 @@
  *							FDB_FULL
  *	PORT_NEW	NAME! SWITCH! KIND! SOCKET MODE	-
  *			IFNAME ADDRS QUEUES MAC
- *			MAC_AUTO MTU VM VLAN_MODE VLAN
- *			VLANS
+ *			MAC_AUTO MTU VM LINK STORM_PPS
+ *			MAX_MACS VLAN_MODE VLAN VLANS
+ *			PRIORITY CLUSTER
  *	PORT_DEL	NAME!				-
  *	PORT_SET	NAME! MAC MAC_AUTO VM MTU LINK	-
  *			STORM_PPS MAX_MACS NEW_NAME
@@ -145,11 +155,50 @@
  *							SAMPLE? { AGE_MS LENGTH BYTES }
  *	WORKER_GET	-				dump: ID CPU? TOTAL_CYCLES BUSY_CYCLES FRAMES
  *							ROUNDS NAPS TSC_HZ
+ *	CONFIG_GET	-				dump: COMMAND RECORD PROBLEM?
+ *	STATE_GET	-				dump: STATE_FILE STATE_BYTES STATE_BASE
+ *							TRANSACTIONS REWRITES SYNC_US WAITING
+ *							PROBLEM?; nothing without a state file
  *	SUBSCRIBE	-				-
  *	NOTICE		from the daemon only		TIME EVENT SWITCH? PORT? MAC? TEXT? LOST?
  *
  * "?" in an answer: left out when there is nothing to say. In SWITCH_SET and PORT_SET only what
  * is named changes, and at least one thing must be named; a MAC of all zero is "any".
+ *
+ * The configuration: CONFIG_GET answers with one message per object, in an order in which they can
+ * be made. RECORD holds the attributes of the request that makes it (COMMAND: SWITCH_NEW, PORT_NEW,
+ * FDB_NEW; PORT_SET of an uplink's port), without those that have the value that the command would
+ * give them anyway. With PROBLEM, the object is in the state file, but could not be made: it is
+ * tried again.
+ *
+ * Batches
+ * -------
+ * What changes something by itself (SWITCH_NEW to FDB_FLUSH) may stand in a batch: between
+ * BATCH_BEGIN and BATCH_END any number of such messages, each in a datagram of its own, are only
+ * kept. BATCH_END carries them out together: all of them, seen by the ports at one instant, or
+ * none. Each message sees what those before it did. Any other command in between is refused, and
+ * so is the batch.
+ * - Success: an ACK for each message with NLM_F_ACK, in their order, then the one of BATCH_END.
+ * - Failure: NLMSG_ERROR for the message that was refused, then NLMSG_ERROR for BATCH_END
+ *   (ECANCELED; if what failed was no message but the whole: what it was). The first of them is sent
+ *   at once if the message is wrong by itself (another attribute than its command takes, no room):
+ *   what follows is dropped until BATCH_END or BATCH_ABORT.
+ * - A connection that ends inside of a batch, or BATCH_ABORT: nothing has happened.
+ * - The batches of all clients together hold at most VS_BATCH_MESSAGES_MAX messages and
+ *   VS_BATCH_BYTES_MAX bytes, each message counted as 64 bytes more (ENOBUFS).
+ * - The socket, interface or card of a port that a batch removes is free for others after the batch
+ *   (EBUSY). An uplink may be replaced by another: the old one works until the new one does.
+ *
+ * With DRY_RUN all checks are made, nothing changes, and no device is made (so what only a device
+ * could say is not known). BATCH_END is answered by what would change (flag NLM_F_MULTI, RECORD and
+ * COMMAND as in CONFIG_GET): one message of CHANGE MADE or REMOVED, or two (BEFORE, AFTER), for each
+ * object, in the order in which they are touched; then its ACK: set NLM_F_ACK to see the end.
+ *
+ * With CONFIRM the batch is in force after BATCH_END, but goes by itself after that many seconds,
+ * unless CONFIRM has come, over whichever connection. Until then nothing else is changed (EBUSY,
+ * with a text that says who waits), and a daemon that is restarted comes up with what was before.
+ * ROLLBACK goes back at once. Events: unconfirmed, confirmed, rolled-back. What was removed is made
+ * anew when it comes back; what cannot come back (its interface is gone) is named in the event.
  *
  * Notices: after SUBSCRIBE the connection receives NOTICE messages with sequence number 0 (they
  * may stand between the messages of an answer, never inside of one). A subscriber that reads too
@@ -182,6 +231,8 @@ enum {
 	VS_ANSWER_MAX = 32768,
 	VS_SLICE_BYTES = 2 * 1024 * 1024,
 	VS_CLIENTS_MAX = 64,
+	VS_BATCH_MESSAGES_MAX = 262144,
+	VS_BATCH_BYTES_MAX = 64 * 1024 * 1024,
 	VS_STALL_SECONDS = 10,
 
 	/** Names with their final NUL. */
@@ -204,6 +255,11 @@ struct vs_msghdr {
 /** Commands; each object has sixteen numbers of its own. */
 enum vs_cmd {
 	VS_CMD_HELLO = 0x01,
+	VS_CMD_BATCH_BEGIN = 0x02,
+	VS_CMD_BATCH_END = 0x03,
+	VS_CMD_BATCH_ABORT = 0x04,
+	VS_CMD_CONFIRM = 0x05,
+	VS_CMD_ROLLBACK = 0x06,
 
 	VS_CMD_SWITCH_NEW = 0x10,
 	VS_CMD_SWITCH_DEL = 0x11,
@@ -228,6 +284,9 @@ enum vs_cmd {
 	VS_CMD_NOTICE = 0x51,
 
 	VS_CMD_WORKER_GET = 0x60,
+
+	VS_CMD_CONFIG_GET = 0x70,
+	VS_CMD_STATE_GET = 0x71,
 };
 
 /** Attributes. Numbers are never used again for something else. */
@@ -349,8 +408,32 @@ enum vs_attr {
 	VS_ATTR_SPEED = 90,      /* u32: Mbit/s */
 	VS_ATTR_DETAIL = 91,     /* text: counters of the device, "name value, ..." */
 
+	/* batches */
+	VS_ATTR_DRY_RUN = 92,
+	VS_ATTR_CONFIRM = 93,
+	VS_ATTR_CHANGE = 95, /* u32: enum vs_change */
+
+	/* the configuration and the state file */
+	VS_ATTR_RECORD = 100,       /* nest: attributes of the command that makes the object */
+	VS_ATTR_COMMAND = 101,      /* u32: that command (enum vs_cmd) */
+	VS_ATTR_STATE_FILE = 102,   /* text: its path */
+	VS_ATTR_STATE_BYTES = 103,  /* u64: its length */
+	VS_ATTR_STATE_BASE = 104,   /* u64: its length when it was written anew last */
+	VS_ATTR_TRANSACTIONS = 105, /* u64: number of the last one */
+	VS_ATTR_REWRITES = 106,     /* u64: since the daemon was started */
+	VS_ATTR_SYNC_US = 107,      /* u64: how long the last one took to be on disk */
+	VS_ATTR_WAITING = 108,      /* u32: objects that could not be made */
+
 	VS_ATTR_COUNT_, /* one more than the highest number */
 	VS_ATTR_MAX = VS_ATTR_COUNT_ - 1,
+};
+
+/** What a batch would do to an object (VS_ATTR_CHANGE). */
+enum vs_change {
+	VS_CHANGE_MADE = 1,
+	VS_CHANGE_BEFORE = 2, /* changed: the record as it is */
+	VS_CHANGE_AFTER = 3,  /* changed: the record as it would be */
+	VS_CHANGE_REMOVED = 4,
 };
 
 /** Kinds of switches and ports (VS_ATTR_KIND). */
@@ -365,8 +448,9 @@ enum vs_kind {
 
 /** Who gets frames to unknown unicast addresses (VS_ATTR_UNKNOWN). */
 enum vs_unknown_policy {
-	VS_POLICY_FLOOD = 1,  /* every port */
-	VS_POLICY_UPLINK = 2, /* the uplink, and ports that may send from any address */
+	VS_POLICY_DEFAULT = 0, /* in requests: UPLINK on an external switch, FLOOD on others */
+	VS_POLICY_FLOOD = 1,   /* every port */
+	VS_POLICY_UPLINK = 2,  /* the uplink, and ports that may send from any address */
 	VS_POLICY_DROP = 3,
 };
 

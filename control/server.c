@@ -276,8 +276,11 @@ static int make_events(struct vs_server *server)
 
 	server->accept_ev = event_new(base, server->fd, EV_READ | EV_PERSIST, on_accept, server);
 	server->pause_ev = evtimer_new(base, on_pause_end, server);
-	if (server->accept_ev && server->pause_ev && event_add(server->accept_ev, NULL) == 0)
+	if (server->accept_ev && server->pause_ev && vs_confirm_open(&server->hub) == 0 &&
+	    event_add(server->accept_ev, NULL) == 0)
 		return 0;
+	if (server->hub.confirm.timer)
+		event_free(server->hub.confirm.timer);
 	if (server->pause_ev)
 		event_free(server->pause_ev);
 	if (server->accept_ev)
@@ -305,6 +308,7 @@ int vs_server_new(const struct vs_server_config *config, struct vs_server **ret_
 		goto err_log;
 	server->hub.base = config->base;
 	server->hub.model = config->model;
+	server->hub.store = config->store;
 	server->hub.version = config->version;
 	TAILQ_INIT(&server->hub.sessions);
 	server->addr.sun_family = AF_UNIX;
@@ -339,6 +343,7 @@ void vs_server_free(struct vs_server *server)
 	vs_model_on_notice(server->hub.model, NULL, NULL);
 	while ((s = TAILQ_FIRST(&server->hub.sessions)) != NULL)
 		vs_session_close(s);
+	vs_confirm_close(&server->hub);
 	event_free(server->pause_ev);
 	event_free(server->accept_ev);
 	remove_file(server);

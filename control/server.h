@@ -8,6 +8,7 @@
 
 struct event_base;
 struct vs_model;
+struct vs_store;
 struct vs_server;
 
 /**
@@ -15,12 +16,14 @@ struct vs_server;
  * @base:	event loop that everything runs on
  * @path:	of the socket
  * @model:	what the handlers work on; the server becomes the receiver of its notices
+ * @store:	what keeps it; NULL: nothing does
  * @version:	of the daemon, told to clients; stays valid as long as the server
  */
 struct vs_server_config {
 	struct event_base *base;
 	const char *path;
 	struct vs_model *model;
+	const struct vs_store *store;
 	const char *version;
 };
 

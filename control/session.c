@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/session.h"
 
+#include "control/batch.h"
 #include "control/dispatch.h"
 #include "control/obj.h"
 #include "dataplane/core/log.h"
@@ -19,7 +20,8 @@
  *
  * A client is either being read or being written to. As long as answers wait in @out, or a dump
  * has records left, its requests stay in the socket, so what the daemon holds for one client is
- * bounded by one slice of a dump, one answer, and NOTICE_BYTES_MAX of notices. A client that takes
+ * bounded by one slice of a dump, one answer, and NOTICE_BYTES_MAX of notices; besides its batch
+ * (batch.h), and what answers that. A client that takes
  * nothing for VS_STALL_SECONDS is disconnected; a subscriber is not (somebody may look at a
  * stopped terminal), it loses notices instead.
  *
@@ -71,13 +73,18 @@ int vs_session_put(struct vs_session *s, const struct nlmsghdr *nlh)
 	size_t len = NLMSG_ALIGN(nlh->nlmsg_len);
 
 	if (!d || d->notice || len > d->room - d->len)
-		d = queue_dgram(s, nlh->nlmsg_flags & NLM_F_MULTI ? DGRAM_FILL : len);
+		d = queue_dgram(s, s->packs || nlh->nlmsg_flags & NLM_F_MULTI ? DGRAM_FILL : len);
 	if (!d) {
 		s->broken = -ENOMEM;
 		return -ENOMEM;
 	}
 	append(s, d, nlh);
 	return 0;
+}
+
+void vs_session_pack(struct vs_session *s, bool packs)
+{
+	s->packs = packs;
 }
 
 void vs_session_notify(struct vs_session *s, const struct nlmsghdr *nlh)
@@ -247,6 +254,7 @@ void vs_session_close(struct vs_session *s)
 		STAILQ_REMOVE_HEAD(&s->out, link);
 		free(d);
 	}
+	vs_batch_drop(s);
 	TAILQ_REMOVE(&s->hub->sessions, s, link);
 	s->hub->n_sessions--;
 	event_free(s->read_ev);

@@ -17,7 +17,7 @@ enum {
 	/** The longest single message of an answer, and of what the client library builds. */
 	VS_MESSAGE_MAX = 8192,
 	/** Attributes one command takes at most. */
-	VS_POLICY_ATTRS_MAX = 20,
+	VS_POLICY_ATTRS_MAX = 24,
 	/** Ranges in one attribute. */
 	VS_RANGES_MAX = 512,
 	/** Text of a refusal, with its NUL. */
@@ -95,6 +95,9 @@ struct vs_policy {
 
 /** vs_policy_find() - the policy of @cmd, or NULL if clients cannot send such a command. */
 const struct vs_policy *vs_policy_find(unsigned int cmd);
+
+/** vs_policy_changes() - does the command change the model, so that it may stand in a batch? */
+bool vs_policy_changes(const struct vs_policy *policy);
 
 /**
  * struct vs_refusal - why a request was refused
@@ -205,6 +208,9 @@ void vs_msg_put_str(struct vs_msg *msg, enum vs_attr attr, const char *value);
 void vs_msg_put_flag(struct vs_msg *msg, enum vs_attr attr);
 /** vs_msg_put_bytes() - a mac or gmac (6 bytes), ranges or bytes. */
 void vs_msg_put_bytes(struct vs_msg *msg, enum vs_attr attr, const void *value, size_t len);
+
+/** vs_msg_put_attrs() - attributes as they are in another message, @len bytes of them. */
+void vs_msg_put_attrs(struct vs_msg *msg, const void *attrs, size_t len);
 
 /** vs_msg_nest_begin() - what is put next lies inside of @attr. Return: it, or NULL: no room. */
 struct nlattr *vs_msg_nest_begin(struct vs_msg *msg, enum vs_attr attr);

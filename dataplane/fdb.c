@@ -181,6 +181,8 @@ static bool matches(const struct vs_fdb_filter *f, const struct key *key,
 		return (f->fids[key->fid / 64] >> (key->fid % 64)) & 1;
 	case VS_FDB_ADDRESS:
 		return key->fid == f->fid && rte_is_same_ether_addr(&key->mac, &f->mac);
+	case VS_FDB_JUDGED:
+		return f->judge(key->fid, &key->mac, e, f->ctx);
 	}
 	return false;
 }

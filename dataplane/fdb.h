@@ -24,6 +24,7 @@
 
 #include <rte_ether.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct vs_fdb;
@@ -65,12 +66,16 @@ struct vs_fdb_filter {
 		VS_FDB_SEEN_BEFORE, /* learnt entries last seen before second @before */
 		VS_FDB_OF_FIDS,     /* every entry of the fids whose bits are set in @fids */
 		VS_FDB_ADDRESS,     /* the entry of @mac in @fid */
+		VS_FDB_JUDGED,      /* those that @judge says */
 	} what;
 	uint16_t port;
 	uint16_t fid;
 	const uint64_t *fids; /* VS_FIDS_MAX bits */
 	uint32_t before;
 	struct rte_ether_addr mac;
+	bool (*judge)(uint16_t fid, const struct rte_ether_addr *mac, const struct vs_fdb_entry *e,
+		      void *ctx);
+	void *ctx;
 };
 
 /**

@@ -17,6 +17,9 @@ enum {
 
 	/** Rows of an argument table, at most. */
 	CLI_ARGS_MAX = 32,
+
+	/** In place of an enum vs_cmd: the daemon is not asked. */
+	CLI_NO_COMMAND = 0,
 };
 
 /** What stands on the command line. */
@@ -49,6 +52,7 @@ struct cli_choice {
  * @local:	bit set in struct cli.local, for what the daemon is not told
  * @group:	not 0: arguments of one group exclude each other
  * @min, @max:	of a number that the daemon is not told and so cannot judge; seconds: in ms
+ * @kind:	not 0: of several arguments that fill @attr, the one for objects of this kind
  */
 struct cli_arg {
 	const char *word;
@@ -61,6 +65,7 @@ struct cli_arg {
 	unsigned int group;
 	uint32_t min;
 	uint32_t max;
+	uint32_t kind;
 	const char *help;
 };
 
@@ -76,14 +81,21 @@ struct cli_value {
 };
 
 struct cli;
+struct remote;
 
-/** struct cli_verb - a command; a table of them ends with @run NULL. @word "": object alone */
+/**
+ * struct cli_verb - a command; a table of them ends with @run NULL
+ * @word:	"": the object alone is the command
+ * @run:	cli_do for what changes something and has no other answer
+ * @example:	a command line, without "vmswitch"
+ */
 struct cli_verb {
 	const char *word;
-	enum vs_cmd cmd;
+	unsigned int cmd; /* enum vs_cmd, or CLI_NO_COMMAND */
 	const struct cli_arg *args;
 	int (*run)(struct cli *cli);
 	const char *help;
+	const char *example;
 };
 
 /** struct cli_object - a table of them ends with @word NULL */
@@ -95,6 +107,13 @@ struct cli_object {
 
 /**
  * struct cli - one run of the program
+ * @remote:	host on which the daemon is, as ssh calls it; NULL: this one
+ * @remote_socket: the daemon's there; NULL: the usual one
+ * @far:	the connection to @remote (control/cli/remote.c)
+ * @dry_run:	only say what would change
+ * @confirm_s:	not 0: the change is taken back after so many seconds unless it is confirmed
+ * @file:	the command is a line of this one: no word of it asks for help; NULL: it is not
+ * @line:	which line; 0: none of them
  * @local:	bits of arguments that are not sent
  * @given:	bit per row of the verb's argument table
  * @value:	per row, too
@@ -103,6 +122,13 @@ struct cli_object {
  */
 struct cli {
 	const char *socket;
+	const char *remote;
+	const char *remote_socket;
+	struct remote *far;
+	bool dry_run;
+	uint32_t confirm_s;
+	const char *file;
+	unsigned int line;
 	enum out_format format;
 	const struct cli_object *object;
 	const struct cli_verb *verb;
@@ -123,6 +149,11 @@ extern const struct cli_verb cli_worker_verbs[];
 extern const struct cli_verb cli_stats_verbs[];
 extern const struct cli_verb cli_drops_verbs[];
 extern const struct cli_verb cli_monitor_verbs[];
+extern const struct cli_verb cli_config_verbs[];
+extern const struct cli_verb cli_state_verbs[];
+extern const struct cli_verb cli_confirm_verbs[];
+extern const struct cli_verb cli_rollback_verbs[];
+extern const struct cli_verb cli_completion_verbs[];
 
 /** All objects. */
 extern const struct cli_object cli_objects[];
@@ -172,8 +203,27 @@ int cli_do(struct cli *cli);
  */
 int cli_show(struct cli *cli, enum out_layout layout, vs_client_record *record);
 
-/** cli_complain() - "vmswitch: ..." on standard error. Return: CLI_FAILED. */
+/** cli_complain_in() - from now on errors are printed in this format. */
+void cli_complain_in(enum out_format format);
+
+/**
+ * cli_complain() - "vmswitch: ..." on standard error, or {"error": "..."}
+ * Return: CLI_FAILED.
+ */
 int cli_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** cli_complain_at() - the same with the line that cli->file and cli->line name. */
+int cli_complain_at(const struct cli *cli, const char *text);
+
+/**
+ * cli_fail() - the same for what the daemon or the connection to it said
+ *
+ * JSON has "errno", and "attribute" if one offends, too.
+ */
+int cli_fail(const struct cli *cli, const struct vs_client_fail *fail);
+
+/** cli_changes() - does the command change something, so that it can be part of a batch? */
+bool cli_changes(const struct cli_verb *verb);
 
 /** cli_close() - end the output. Return: @status, or CLI_FAILED if it could not be written. */
 int cli_close(struct cli *cli, int status);

@@ -137,6 +137,7 @@ static int show(struct cli *cli)
 
 const struct cli_verb cli_drops_verbs[] = {
 	{"show", VS_CMD_DROP_GET, show_args, show,
-	 "dropped frames and the newest of each; side in: the port sent it, out: it was meant for it"},
+	 "dropped frames and the newest of each; side in: the port sent it, out: it was meant for it",
+	 "drops show port web"},
 	{0},
 };

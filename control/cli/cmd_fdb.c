@@ -55,10 +55,13 @@ static int show(struct cli *cli)
 }
 
 const struct cli_verb cli_fdb_verbs[] = {
-	{"show", VS_CMD_FDB_GET, show_args, show, "list addresses and where they are"},
-	{"add", VS_CMD_FDB_NEW, add_args, cli_do,
-	 "enter a static address: never moves, never ages"},
-	{"del", VS_CMD_FDB_DEL, del_args, cli_do, "remove a static address"},
-	{"flush", VS_CMD_FDB_FLUSH, flush_args, cli_do, "forget learnt addresses"},
+	{"show", VS_CMD_FDB_GET, show_args, show, "list addresses and where they are",
+	 "fdb show switch lan"},
+	{"add", VS_CMD_FDB_NEW, add_args, cli_do, "enter a static address: never moves, never ages",
+	 "fdb add 00:15:5d:01:32:11 switch lan port web vlan 10"},
+	{"del", VS_CMD_FDB_DEL, del_args, cli_do, "remove a static address",
+	 "fdb del 00:15:5d:01:32:11 switch lan vlan 10"},
+	{"flush", VS_CMD_FDB_FLUSH, flush_args, cli_do, "forget learnt addresses",
+	 "fdb flush switch lan"},
 	{0},
 };

@@ -35,11 +35,12 @@ static int monitor(struct cli *cli)
 	if (!ret)
 		ret = vs_client_listen(cli->client, print_notice, cli, &fail);
 	if (ret < 0)
-		cli_complain("%s", fail.text);
+		cli_fail(cli, &fail);
 	return cli_close(cli, CLI_FAILED);
 }
 
 const struct cli_verb cli_monitor_verbs[] = {
-	{"", VS_CMD_SUBSCRIBE, cli_no_args, monitor, "one line per event, until it is interrupted"},
+	{"", VS_CMD_SUBSCRIBE, cli_no_args, monitor, "one line per event, until it is interrupted",
+	 "monitor"},
 	{0},
 };

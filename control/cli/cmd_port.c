@@ -36,8 +36,10 @@ static const struct cli_arg add_args[] = {
 	{"socket", "PATH", CLI_PATH, CLI_MAY, VS_ATTR_SOCKET, .group = GROUP_PLACE,
 	 .help = "guest: the vhost-user socket, another one for each port"},
 	{"tap", "IFNAME", CLI_WORD, CLI_MAY, VS_ATTR_IFNAME, .group = GROUP_PLACE,
+	 .kind = VS_KIND_GUEST,
 	 .help = "guest: the TAP interface of an emulated network card, instead of a socket"},
 	{"ifname", "IFNAME", CLI_WORD, CLI_MAY, VS_ATTR_IFNAME, .group = GROUP_PLACE,
+	 .kind = VS_KIND_HOST,
 	 .help = "host: name of the interface (default: the name of the port)"},
 	{"addr", "PREFIX[,PREFIX...]", CLI_WORD, CLI_MAY, VS_ATTR_ADDRS,
 	 .help = "host: addresses of the interface, such as 192.0.2.1/24"},
@@ -52,6 +54,16 @@ static const struct cli_arg add_args[] = {
 	{"vlan", VLAN_VALUE, CLI_VLAN, CLI_MAY, .help = VLAN_HELP},
 	{"vm", "VMNAME", CLI_WORD, CLI_MAY, VS_ATTR_VM,
 	 .help = "virtual machine that it belongs to (default: the name of the port)"},
+	{"link", "up|down", CLI_CHOICE, CLI_MAY, VS_ATTR_LINK, links,
+	 .help = "down: what it sends is dropped, and nothing is sent to it (default: up)"},
+	{"storm", "PPS", CLI_NUMBER, CLI_MAY, VS_ATTR_STORM_PPS,
+	 .help = "flooded frames per second that it may send (0: no limit; default: 10000)"},
+	{"max-macs", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_MAX_MACS,
+	 .help = "addresses that are learnt from it at most (default: 1024)"},
+	{"priority", "on|off", CLI_CHOICE, CLI_MAY, VS_ATTR_PRIORITY, cli_off_on,
+	 .help = "keep the 802.1p priority of what it sends (default: off)"},
+	{"cluster", "MAC|none", CLI_MAC, CLI_MAY, VS_ATTR_CLUSTER, cluster_macs,
+	 .help = "an address that it shares with other ports, as nodes of a cluster do"},
 	{0},
 };
 
@@ -237,9 +249,11 @@ static int show(struct cli *cli)
 }
 
 const struct cli_verb cli_port_verbs[] = {
-	{"add", VS_CMD_PORT_NEW, add_args, cli_do, "make a port"},
-	{"show", VS_CMD_PORT_GET, show_args, show, "list ports"},
-	{"set", VS_CMD_PORT_SET, set_args, cli_do, "change a port; only what is named changes"},
-	{"del", VS_CMD_PORT_DEL, del_args, cli_do, "remove a port"},
+	{"add", VS_CMD_PORT_NEW, add_args, cli_do, "make a port",
+	 "port add web switch lan type guest socket /run/vmswitch/web.sock vlan access 10"},
+	{"show", VS_CMD_PORT_GET, show_args, show, "list ports", "port show web --qemu"},
+	{"set", VS_CMD_PORT_SET, set_args, cli_do, "change a port; only what is named changes",
+	 "port set web mac 00:15:5d:01:32:11 link up"},
+	{"del", VS_CMD_PORT_DEL, del_args, cli_do, "remove a port", "port del web"},
 	{0},
 };

@@ -195,10 +195,13 @@ static int audit(struct cli *cli)
 }
 
 const struct cli_verb cli_stats_verbs[] = {
-	{"show", VS_CMD_STATS_GET, show_args, show, "counters of ports: frames and bytes, no FCS"},
+	{"show", VS_CMD_STATS_GET, show_args, show, "counters of ports: frames and bytes, no FCS",
+	 "stats show by vm"},
 	{"watch", VS_CMD_STATS_GET, watch_args, watch,
-	 "frames and bits per second, and drops, again and again; from and to the guest, no FCS"},
+	 "frames and bits per second, and drops, again and again; from and to the guest, no FCS",
+	 "stats watch switch lan interval 0.5"},
 	{"audit", VS_CMD_AUDIT_GET, cli_no_args, audit,
-	 "check that every frame is accounted for; exit status 1 if a sum does not hold"},
+	 "check that every frame is accounted for; exit status 1 if a sum does not hold",
+	 "stats audit"},
 	{0},
 };

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/cli/cli.h"
 
+static const struct cli_choice unknowns[] = {
+	{"flood", VS_POLICY_FLOOD},
+	{"uplink", VS_POLICY_UPLINK},
+	{"drop", VS_POLICY_DROP},
+	{"default", VS_POLICY_DEFAULT},
+	{NULL, 0},
+};
+
 static const struct cli_arg add_args[] = {
 	{NULL, "NAME", CLI_WORD, CLI_MUST, VS_ATTR_NAME, .help = "of the new switch"},
 	{"type", "private|internal|external", CLI_CHOICE, CLI_MUST, VS_ATTR_KIND, cli_switch_kinds,
@@ -11,14 +19,14 @@ static const struct cli_arg add_args[] = {
 	 .help = "may the host go on using the card? (default: on)"},
 	{"force", NULL, CLI_FLAG, CLI_MAY, VS_ATTR_FORCE,
 	 .help = "take the card even if it carries the host's default route"},
+	{"unknown", "flood|uplink|drop|default", CLI_CHOICE, CLI_MAY, VS_ATTR_UNKNOWN, unknowns,
+	 .help = "who gets frames to unknown addresses (default: uplink if it has one, else flood)"},
+	{"fdb-size", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_FDB_SIZE,
+	 .help = "addresses it learns at most (1 to 1048576, default 8192)"},
+	{"fdb-ageing", "SECONDS", CLI_NUMBER, CLI_MAY, VS_ATTR_FDB_AGEING,
+	 .help = "an address unseen for so long is forgotten (10 to 1000000, default 300; 0: "
+		 "never)"},
 	{0},
-};
-
-static const struct cli_choice unknowns[] = {
-	{"flood", VS_POLICY_FLOOD},
-	{"uplink", VS_POLICY_UPLINK},
-	{"drop", VS_POLICY_DROP},
-	{NULL, 0},
 };
 
 static const struct cli_arg del_args[] = {
@@ -37,8 +45,8 @@ static const struct cli_arg set_args[] = {
 	 .help = "may the host go on using the card?"},
 	{"force", NULL, CLI_FLAG, CLI_MAY, VS_ATTR_FORCE,
 	 .help = "take the card even if it carries the host's default route"},
-	{"unknown", "flood|uplink|drop", CLI_CHOICE, CLI_MAY, VS_ATTR_UNKNOWN, unknowns,
-	 .help = "who gets frames to unknown addresses (default: uplink if it has one)"},
+	{"unknown", "flood|uplink|drop|default", CLI_CHOICE, CLI_MAY, VS_ATTR_UNKNOWN, unknowns,
+	 .help = "who gets frames to unknown addresses (default: uplink if it has one, else flood)"},
 	{"name", "NEW", CLI_WORD, CLI_MAY, VS_ATTR_NEW_NAME, .help = "another name"},
 	{"fdb-size", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_FDB_SIZE,
 	 .help = "addresses it learns at most (1 to 1048576)"},
@@ -87,9 +95,12 @@ static int show(struct cli *cli)
 }
 
 const struct cli_verb cli_switch_verbs[] = {
-	{"add", VS_CMD_SWITCH_NEW, add_args, cli_do, "make a switch"},
-	{"show", VS_CMD_SWITCH_GET, show_args, show, "list switches"},
-	{"set", VS_CMD_SWITCH_SET, set_args, cli_do, "change a switch; only what is named changes"},
-	{"del", VS_CMD_SWITCH_DEL, del_args, cli_do, "remove a switch; refused while it has ports"},
+	{"add", VS_CMD_SWITCH_NEW, add_args, cli_do, "make a switch",
+	 "switch add lan type private"},
+	{"show", VS_CMD_SWITCH_GET, show_args, show, "list switches", "switch show lan"},
+	{"set", VS_CMD_SWITCH_SET, set_args, cli_do, "change a switch; only what is named changes",
+	 "switch set lan type external uplink xdp:eth1 share-host on"},
+	{"del", VS_CMD_SWITCH_DEL, del_args, cli_do, "remove a switch; refused while it has ports",
+	 "switch del lan force"},
 	{0},
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/cli/cmd_watch.h"
+#include "control/cli/remote.h"
 #include "control/cli/screen.h"
 #include "control/cli/watch_out.h"
 
@@ -211,9 +212,7 @@ static void forget_daemon(struct watching *w, const struct vs_client_fail *fail)
 	snprintf(w->away, sizeof(w->away), "%s (trying again)", fail->text);
 	rates_clear(&w->now);
 	rates_clear(&w->before);
-	if (w->cli->client)
-		vs_client_close(w->cli->client);
-	w->cli->client = NULL;
+	cli_disconnect(w->cli);
 }
 
 /** refresh() - a new sample, over a new connection if need be. Return: 0 or -errno. */
@@ -222,10 +221,8 @@ static int refresh(struct watching *w, struct vs_client_fail *fail)
 	int ret = 0;
 
 	if (!w->cli->client)
-		ret = vs_client_open(w->cli->socket, &w->cli->client, fail);
-	if (ret)
-		w->cli->client = NULL;
-	else
+		ret = cli_connect(w->cli, fail);
+	if (!ret)
 		ret = read_sample(w, fail);
 	/* the one port is gone, and may come back */
 	if (ret == -ENOENT && w->cli->client && w->port) {
@@ -291,7 +288,7 @@ static enum go tick(struct watching *w, uint32_t *left, int *ret_status)
 
 	if (refresh(w, &fail)) {
 		if (w->count) {
-			*ret_status = cli_complain("%s", fail.text);
+			*ret_status = cli_fail(w->cli, &fail);
 			return GO_OUT;
 		}
 		return was_away && !screen_in_place() ? GO_ON : show(w, ret_status);
@@ -382,7 +379,7 @@ int watch(struct cli *cli)
 	if (w.port)
 		vs_msg_put_str(&w.drops, VS_ATTR_PORT, cli->value[ARG_PORT].word);
 	if (check_switch(&w, &fail) || read_sample(&w, &fail)) {
-		status = cli_complain("%s", fail.text);
+		status = cli_fail(cli, &fail);
 		goto out_free;
 	}
 	screen_open(cli->format == OUT_TEXT ? SCREEN_IN_PLACE : SCREEN_APPEND);

@@ -50,6 +50,6 @@ static int show(struct cli *cli)
 
 const struct cli_verb cli_worker_verbs[] = {
 	{"show", VS_CMD_WORKER_GET, cli_no_args, show,
-	 "list the polling threads and what they cost"},
+	 "list the polling threads and what they cost", "worker show"},
 	{0},
 };

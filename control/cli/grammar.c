@@ -13,7 +13,12 @@ const struct cli_object cli_objects[] = {
 	{"stats", cli_stats_verbs, "counters, and the audit that they add up"},
 	{"worker", cli_worker_verbs, "polling threads"},
 	{"drops", cli_drops_verbs, "dropped frames, by port and reason"},
+	{"config", cli_config_verbs, "the configuration as commands"},
+	{"state", cli_state_verbs, "the file that keeps the configuration"},
 	{"monitor", cli_monitor_verbs, "print what happens, as it happens"},
+	{"confirm", cli_confirm_verbs, "keep a change that waits to be confirmed"},
+	{"rollback", cli_rollback_verbs, "take a change back that waits to be confirmed"},
+	{"completion", cli_completion_verbs, "completion of command lines by the shell"},
 	{NULL, NULL, NULL},
 };
 
@@ -89,6 +94,7 @@ static void help_verb(FILE *file, const struct cli_object *object, const struct 
 		print_arg(file, arg);
 		fprintf(file, ": %s\n", arg->help);
 	}
+	fprintf(file, "    example: vmswitch %s\n", verb->example);
 }
 
 static void help_object(FILE *file, const struct cli_object *object)
@@ -100,19 +106,26 @@ static void help_object(FILE *file, const struct cli_object *object)
 		help_verb(file, object, verb);
 }
 
+static const char options_text[] =
+	"usage: vmswitch [OPTIONS] OBJECT VERB ...\n"
+	"       vmswitch [OPTIONS] -f FILE\n"
+	"  -f, --file FILE       commands from a file (-: standard input), applied all or none\n"
+	"  -n, --dry-run         only print what would change\n"
+	"      --confirm SECONDS take the change back unless 'vmswitch confirm' comes in time\n"
+	"  -H, --host HOST       the switch of another host, through ssh: [USER@]HOST\n"
+	"  -s, --socket SOCKET   control socket of vmswitchd (default: $VMSWITCH_SOCKET, else\n"
+	"                        " VS_SOCKET_DEFAULT ")\n"
+	"  -j, --json            JSON instead of text\n"
+	"  -p, --pretty          JSON with line breaks\n"
+	"  -V, --version         print the version\n"
+	"  -h, --help            print this\n\n";
+
 static void help_all(FILE *file)
 {
 	const struct cli_object *object;
 	const struct cli_verb *verb;
 
-	fputs("usage: vmswitch [-j] [-p] [-s SOCKET] OBJECT VERB ...\n"
-	      "  -j, --json            JSON instead of text\n"
-	      "  -p, --pretty          JSON with line breaks\n"
-	      "  -s, --socket SOCKET   control socket of vmswitchd (default: $VMSWITCH_SOCKET, else\n"
-	      "                        " VS_SOCKET_DEFAULT ")\n"
-	      "  -V, --version         print the version\n"
-	      "  -h, --help            print this\n\n",
-	      file);
+	fputs(options_text, file);
 	for (object = cli_objects; object->word; object++) {
 		for (verb = object->verbs; verb->run; verb++)
 			print_usage(file, object, verb);

@@ -67,7 +67,7 @@ static const struct cli_arg *find_arg(struct cli *cli, const char *text, const c
 }
 
 /** wants_change() - must the command name at least one thing to change? */
-static bool wants_change(enum vs_cmd cmd)
+static bool wants_change(unsigned int cmd)
 {
 	const struct vs_policy *policy = vs_policy_find(cmd);
 	unsigned int i;
@@ -112,7 +112,7 @@ static int parse_args(struct cli *cli, int argc, char **argv)
 	int took;
 	int i;
 
-	vs_msg_init(&cli->msg, cli->buf, sizeof(cli->buf), cli->verb->cmd);
+	vs_msg_init(&cli->msg, cli->buf, sizeof(cli->buf), (enum vs_cmd)cli->verb->cmd);
 	for (i = 0; i < argc; i++) {
 		const struct cli_arg *arg = find_arg(cli, argv[i], after);
 
@@ -136,8 +136,10 @@ static int parse_args(struct cli *cli, int argc, char **argv)
 
 /* ---- object and verb ---- */
 
-static bool wants_help(const char *word)
+static bool wants_help(const struct cli *cli, const char *word)
 {
+	if (cli->file)
+		return false;
 	return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
@@ -204,12 +206,12 @@ enum cli_parsed cli_parse(struct cli *cli, int argc, char **argv)
 		words_complain(cli, "what to do? 'vmswitch help' says what there is");
 		return CLI_WRONG;
 	}
-	if (wants_help(argv[0]))
+	if (wants_help(cli, argv[0]))
 		return parse_help(cli, argc - 1, argv + 1);
 	cli->object = find_object(cli, argv[0]);
 	if (!cli->object)
 		return CLI_WRONG;
-	if (argc > 1 && wants_help(argv[1]))
+	if (argc > 1 && wants_help(cli, argv[1]))
 		return CLI_WANTS_HELP;
 	alone = cli->object->verbs[0].word[0] == '\0';
 	cli->verb = alone ? cli->object->verbs : find_verb(cli, argc > 1 ? argv[1] : "");
@@ -217,7 +219,7 @@ enum cli_parsed cli_parse(struct cli *cli, int argc, char **argv)
 		return CLI_WRONG;
 	argc -= alone ? 1 : 2;
 	argv += alone ? 1 : 2;
-	if (argc == 1 && wants_help(argv[0]))
+	if (argc == 1 && wants_help(cli, argv[0]))
 		return CLI_WANTS_HELP;
 	return parse_args(cli, argc, argv) ? CLI_WRONG : CLI_PARSED;
 }

@@ -146,6 +146,11 @@ static int put_path(struct cli *cli, const struct cli_arg *arg, const char *text
 	char *here, *path;
 	int len = -1;
 
+	if (cli->remote && text[0] != '/') {
+		words_complain(cli, "'%s' after '%s': a path of another host begins with /", text,
+			       arg->word);
+		return -EINVAL;
+	}
 	if (text[0] == '/' || !text[0]) {
 		vs_msg_put_str(&cli->msg, arg->attr, text);
 		return 0;

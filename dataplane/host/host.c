@@ -412,3 +412,8 @@ void vs_host_detach(struct vs_host *host)
 {
 	end(host, VS_HOST_KEEP);
 }
+
+void vs_host_undo(struct vs_host *host)
+{
+	end(host, host->made ? VS_HOST_REMOVE : VS_HOST_KEEP);
+}

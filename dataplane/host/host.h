@@ -185,6 +185,9 @@ void vs_host_del(struct vs_host *host);
 /** vs_host_detach() - like vs_host_del(), but the interface stays: the daemon ends. */
 void vs_host_detach(struct vs_host *host);
 
+/** vs_host_undo() - take back vs_host_new(): an interface that it found stays, one it made goes. */
+void vs_host_undo(struct vs_host *host);
+
 /** vs_host_is_up() - frames can be delivered. */
 bool vs_host_is_up(const struct vs_host *host);
 

@@ -122,7 +122,6 @@ def test_set_external_again(vmswitchd, host):
     ("switch set pri type external uplink xdp:vsnone", 1, "vsnone"),
     ("switch set pri share-host on", 1, "only an external switch shares"),
     ("switch set pri uplink xdp:vswire", 1, "only an external switch has an uplink"),
-    ("switch set pri type internal name new", 1, "name, unknown and fdb-size by another command"),
     ("switch set none type internal", 1, "'none'"),
     ("switch set pri name int", 1, "'int' is there already"),
     ("switch set pri name a/b", 1, "'a/b' is no name"),

@@ -9,8 +9,11 @@
 #ifndef VS_TESTS_FAKE_MODEL_H
 #define VS_TESTS_FAKE_MODEL_H
 
+#include "control/config.h"
 #include "control/model.h"
 #include "control/proto.h"
+#include "control/store.h"
+#include "control/tlv.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,6 +31,7 @@ struct fake_name {
 /**
  * struct vs_model - the fake
  * @addresses:	how many there are, all behind the first port of the first switch
+ * @in_txn:	between vs_txn_begin() and its end
  * @broken_sums: audit reports one sum that does not hold
  */
 struct vs_model {
@@ -41,6 +45,7 @@ struct vs_model {
 	unsigned int n_ports;
 	unsigned int addresses;
 	bool broken_sums;
+	bool in_txn;
 	void (*notice)(const struct vs_notice *n, void *ctx);
 	void *notice_ctx;
 };
@@ -331,6 +336,118 @@ int vs_audit_each(struct vs_model *m, int (*visit)(const struct vs_audit_view *v
 	};
 
 	return visit(&view, ctx);
+}
+
+/* ---- the configuration and the state file: one record per switch, one of which waits ---- */
+
+int vs_config_each(struct vs_model *m,
+		   int (*visit)(const struct vs_config_key *key, const struct nlmsghdr *record,
+				void *ctx),
+		   void *ctx)
+{
+	const struct vs_config_key key = {.object = VS_CONFIG_SWITCH};
+	uint32_t buf[64];
+	struct vs_msg msg;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < m->n_switches && !ret; i++) {
+		vs_msg_init(&msg, buf, sizeof(buf), VS_CMD_SWITCH_NEW);
+		vs_msg_put_str(&msg, VS_ATTR_NAME, m->switches[i].text);
+		vs_msg_put_u32(&msg, VS_ATTR_KIND, VS_KIND_PRIVATE);
+		ret = visit(&key, msg.nlh, ctx);
+	}
+	return ret;
+}
+
+int vs_config_brief(const struct nlmsghdr *record, void *buf, size_t size)
+{
+	if (record->nlmsg_len > size)
+		return -EBADMSG;
+	memcpy(buf, record, record->nlmsg_len);
+	return 1;
+}
+
+int vs_store_waiting(const struct vs_store *store, enum vs_config_object object,
+		     int (*visit)(const struct vs_config_key *key, const struct nlmsghdr *record,
+				  const char *why, void *ctx),
+		     void *ctx)
+{
+	const struct vs_config_key key = {.object = VS_CONFIG_SWITCH};
+	uint32_t buf[64];
+	struct vs_msg msg;
+
+	if (!store || object != VS_CONFIG_SWITCH)
+		return 0;
+	vs_msg_init(&msg, buf, sizeof(buf), VS_CMD_SWITCH_NEW);
+	vs_msg_put_str(&msg, VS_ATTR_NAME, "absent");
+	vs_msg_put_u32(&msg, VS_ATTR_KIND, VS_KIND_PRIVATE);
+	return visit(&key, msg.nlh, "its card is not there", ctx);
+}
+
+void vs_store_info(const struct vs_store *store, struct vs_store_info *ret_info)
+{
+	*ret_info = (struct vs_store_info){
+		.path = "/nowhere/state",
+		.bytes = 100,
+		.base = 50,
+		.transactions = 7,
+		.waiting = 1,
+		.problem = "it cannot be written: No space left on device",
+	};
+}
+
+/* ---- transactions: what is done stays done ---- */
+
+int vs_txn_begin(struct vs_model *m, enum vs_txn_mode mode)
+{
+	(void)mode;
+	m->in_txn = true;
+	return 0;
+}
+
+void vs_txn_set_stage(struct vs_model *m, enum vs_txn_stage stage)
+{
+	(void)m;
+	(void)stage;
+}
+
+int vs_txn_commit(struct vs_model *m, struct vs_fail *fail)
+{
+	(void)fail;
+	m->in_txn = false;
+	return 0;
+}
+
+void vs_txn_abort(struct vs_model *m)
+{
+	m->in_txn = false;
+}
+
+int vs_txn_each(struct vs_model *m, int (*visit)(const struct vs_txn_change *change, void *ctx),
+		void *ctx)
+{
+	(void)m;
+	(void)visit;
+	(void)ctx;
+	return 0;
+}
+
+int vs_txn_confirm(struct vs_model *m, struct vs_fail *fail)
+{
+	(void)m;
+	return vs_fail_set(fail, -ENOENT, 0, "nothing waits to be confirmed");
+}
+
+void vs_txn_forget(struct vs_model *m)
+{
+	(void)m;
+}
+
+bool vs_txn_is_provisional(const struct vs_model *m)
+{
+	(void)m;
+	return false;
 }
 
 #endif

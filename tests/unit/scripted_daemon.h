@@ -30,9 +30,13 @@ enum {
 	NEXT_SEQ = 3,
 };
 
-/** struct step - what the daemon does next: sends @len bytes, or waits for a request */
+/**
+ * struct step - what the daemon does next: sends @len bytes, or waits for a request
+ * @until:	not 0: it reads on until one of this sequence number comes, and keeps only that
+ */
 struct step {
 	bool waits;
+	uint32_t until;
 	size_t len;
 	uint32_t bytes[DATAGRAM / 4];
 };
@@ -67,6 +71,18 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t 
 
 /* ---- the daemon ---- */
 
+/* Return: false if the client has gone. */
+static inline bool take_request(int fd, uint32_t until)
+{
+	uint32_t *request = d.request[d.requests++];
+
+	do {
+		if (recv(fd, request, sizeof(d.request[0]), 0) <= 0)
+			return false;
+	} while (until && ((const struct nlmsghdr *)request)->nlmsg_seq != until);
+	return true;
+}
+
 static inline void *play(void *arg)
 {
 	int fd = accept4(d.listener, NULL, NULL, SOCK_CLOEXEC);
@@ -78,7 +94,7 @@ static inline void *play(void *arg)
 
 		if (!s->waits)
 			(void)send(fd, s->bytes, s->len, MSG_NOSIGNAL);
-		else if (recv(fd, d.request[d.requests++], sizeof(d.request[0]), 0) <= 0)
+		else if (!take_request(fd, s->until))
 			break;
 	}
 	while (!d.hangs_up && recv(fd, &byte, 1, 0) > 0)
@@ -128,6 +144,12 @@ static inline int tear_down(void **state)
 static inline void waits(void)
 {
 	d.step[d.n++].waits = true;
+}
+
+static inline void waits_until(uint32_t seq)
+{
+	d.step[d.n].until = seq;
+	waits();
 }
 
 /* A datagram begins: what is said next goes into it. */

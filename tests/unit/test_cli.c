@@ -4,6 +4,7 @@
  * notations.
  */
 #include "control/cli/cli.h"
+#include "control/cli/lex.h"
 #include "control/cli/mac.h"
 #include "control/cli/vlan.h"
 
@@ -453,6 +454,28 @@ static void test_help(void **state)
 	free(text);
 }
 
+/* It is there, it is right, and it is one of this verb. */
+static void check_example(const struct cli_object *object, const struct cli_verb *verb)
+{
+	char copy[512];
+	FILE *file;
+	struct lex lex;
+
+	if (!verb->example)
+		fail_msg("%s %s has no example", object->word, verb->word);
+	snprintf(copy, sizeof(copy), "%s", verb->example);
+	file = fmemopen(copy, strlen(copy), "r");
+	assert_non_null(file);
+	lex_open(&lex, file);
+	assert_int_equal(lex_next(&lex), 1);
+	if (cli_parse(&cli, lex.argc, lex.argv) != CLI_PARSED)
+		fail_msg("the example '%s' is refused: %s", verb->example, cli.error);
+	assert_ptr_equal(cli.object, object);
+	assert_ptr_equal(cli.verb, verb);
+	lex_close(&lex);
+	fclose(file);
+}
+
 static void test_every_verb_has_help(void **state)
 {
 	const struct cli_object *object;
@@ -462,7 +485,9 @@ static void test_every_verb_has_help(void **state)
 	for (object = cli_objects; object->word; object++) {
 		for (verb = object->verbs; verb->run; verb++) {
 			assert_non_null(verb->help);
-			assert_non_null(vs_policy_find(verb->cmd));
+			if (verb->cmd != CLI_NO_COMMAND)
+				assert_non_null(vs_policy_find(verb->cmd));
+			check_example(object, verb);
 			for (arg = verb->args; arg->word || arg->value; arg++) {
 				assert_non_null(arg->help);
 				assert_true(arg->need == CLI_MAY || arg->need == CLI_MUST);

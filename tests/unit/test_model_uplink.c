@@ -74,11 +74,11 @@ static void test_uplink_is_replaced(void **state)
 	assert_int_equal(model_uplink(sw)->kind->id, VS_PORT_DPDK);
 	assert_int_equal(fk[VS_PORT_XDP].deleted, 1);
 	assert_int_equal(fk[VS_PORT_DPDK].made, 1);
-	assert_string_equal(fk_domain(f, "e", 0), "e.uplink g");
+	assert_string_equal(fk_domain(f, "e", 0), "g e.uplink");
 }
 
-/* If the new one fails the old one is there again, as it was. */
-static void test_old_uplink_comes_back(void **state)
+/* If the new one fails the old one has never been away. */
+static void test_old_uplink_stays(void **state)
 {
 	struct mf *f = *state;
 	struct vs_switch *sw = fk_switch(f, "e", VS_SWITCH_EXTERNAL, "xdp:a");
@@ -89,17 +89,9 @@ static void test_old_uplink_comes_back(void **state)
 	assert_string_equal(sw->uplink, "xdp:a");
 	assert_non_null(model_uplink(sw));
 	assert_string_equal(model_uplink(sw)->place, "a");
-	assert_true(fk[VS_PORT_XDP].force);
 	assert_string_equal(fk_domain(f, "e", 0), "e.uplink");
-
-	/* Nor does the old one: the switch is without, and can be given one. */
-	fk[VS_PORT_XDP].bad_place = NULL;
-	mf_refused(f, set_uplink(f, "e", "xdp:b"), -ENODEV, VS_ATTR_UPLINK, "b does not work");
-	assert_null(model_uplink(sw));
-	assert_string_equal(sw->uplink, "");
-	fk[VS_PORT_XDP].make_fails = 0;
-	assert_int_equal(set_uplink(f, "e", "xdp:a"), 0);
-	assert_non_null(model_uplink(sw));
+	assert_int_equal(fk[VS_PORT_XDP].made, 1);
+	assert_int_equal(fk[VS_PORT_XDP].deleted, 0);
 }
 
 static void test_settings_come_back_with_the_uplink(void **state)
@@ -174,18 +166,41 @@ static void test_share(void **state)
 	assert_int_equal(sw->share, VS_SHARE_ON);
 }
 
-static void test_what_goes_alone(void **state)
+static void test_all_at_once(void **state)
 {
-	struct vs_switch_change c = {.set = VS_SWITCH_SET_KIND | VS_SWITCH_SET_FDB_SIZE,
-				     .kind = VS_SWITCH_INTERNAL,
-				     .fdb_size = 10};
+	struct vs_switch_change c = {.set = VS_SWITCH_SET_KIND | VS_SWITCH_SET_UPLINK |
+					    VS_SWITCH_SET_FDB_SIZE | VS_SWITCH_SET_NAME |
+					    VS_SWITCH_SET_UNKNOWN | VS_SWITCH_SET_FDB_AGEING,
+				     .kind = VS_SWITCH_EXTERNAL,
+				     .uplink = "xdp:a",
+				     .unknown = VS_UNKNOWN_DROP,
+				     .fdb_size = 10,
+				     .fdb_ageing_s = 60,
+				     .name = "twenty-five-characters-ab"};
 	struct mf *f = *state;
+	struct vs_switch *sw = fk_switch(f, "s", VS_SWITCH_PRIVATE, NULL);
 
-	fk_switch(f, "s", VS_SWITCH_PRIVATE, NULL);
-	fk_refused(f, vs_switch_set(f->m, "s", &c, &f->fail), -EINVAL, VS_ATTR_KIND, "by itself");
-	c.set = VS_SWITCH_SET_KIND | VS_SWITCH_SET_NAME;
+	fk_guest(f, "g", "s", NULL);
+	/* The last of them to be looked at is refused: nothing is left of the others. */
+	fk_refused(f, vs_switch_set(f->m, "s", &c, &f->fail), -EINVAL, VS_ATTR_NAME,
+		   "at most 24 characters");
+	assert_int_equal(fk[VS_PORT_XDP].made, fk[VS_PORT_XDP].deleted);
 	c.name = "t";
-	fk_refused(f, vs_switch_set(f->m, "s", &c, &f->fail), -EINVAL, VS_ATTR_KIND, "by itself");
+	fk[VS_PORT_XDP].make_fails = -ENODEV;
+	fk_refused(f, vs_switch_set(f->m, "s", &c, &f->fail), -ENODEV, VS_ATTR_UPLINK, "a does");
+	fk[VS_PORT_XDP].make_fails = 0;
+	mf_forget(f);
+	assert_int_equal(vs_switch_set(f->m, "s", &c, &f->fail), 0);
+	mf_next(f, VS_NOTICE_PORT_ADDED, "s", "s.uplink");
+	mf_next(f, VS_NOTICE_PORT_UP, "t", "t.uplink");
+	mf_next(f, VS_NOTICE_SWITCH_CHANGED, "t", "");
+	mf_no_more(f);
+	assert_ptr_equal(model_find_switch(f->m, "t"), sw);
+	assert_int_equal(sw->kind, VS_SWITCH_EXTERNAL);
+	assert_int_equal(vs_fdb_size(sw->fdb), 10);
+	assert_int_equal(sw->fdb_ageing_s, 60);
+	assert_int_equal(model_unknown(sw), VS_UNKNOWN_DROP);
+	assert_string_equal(model_uplink(sw)->name, "t.uplink");
 }
 
 /* ---- what the kind of a port is asked ---- */
@@ -326,10 +341,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FK_TEST(test_uplink_fails),
 		FK_TEST(test_uplink_is_replaced),
-		FK_TEST(test_old_uplink_comes_back),
+		FK_TEST(test_old_uplink_stays),
 		FK_TEST(test_settings_come_back_with_the_uplink),
 		FK_TEST(test_share),
-		FK_TEST(test_what_goes_alone),
+		FK_TEST(test_all_at_once),
 		FK_TEST(test_kind_is_asked),
 		FK_TEST(test_faults_and_links),
 		FK_TEST(test_the_end),

@@ -93,7 +93,8 @@ static void test_policies_are_sound(void **state)
 			assert_non_null(vs_attr_spec(policy->attrs[a].attr));
 		}
 	}
-	for (i = 1; i < VS_ATTR_COUNT_; i++)
+	/* Above, numbers are handed out in blocks, some of which are not used up. */
+	for (i = 1; i <= VS_ATTR_DETAIL; i++)
 		assert_non_null(vs_attr_spec(i));
 	assert_null(vs_attr_spec(0));
 	assert_null(vs_attr_spec(VS_ATTR_COUNT_));
