@@ -5,12 +5,14 @@
 #include "control/confirm.h"
 #include "control/dispatch.h"
 #include "control/session.h"
+#include "dataplane/core/log.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <time.h>
 
 enum {
 	/** What a message costs besides its bytes. */
@@ -18,6 +20,8 @@ enum {
 	/** A record with the headers and numbers around it. */
 	CHANGE_MESSAGE = VS_CONFIG_RECORD_MAX + 64,
 };
+
+static struct vs_log_limit lost_limit = {.burst = 10, .interval_s = 60};
 
 _Static_assert((int)CHANGE_MESSAGE <= (int)VS_MESSAGE_MAX, "a change fits");
 
@@ -31,12 +35,14 @@ struct kept {
  * struct vs_batch - what a client has sent since BATCH_BEGIN
  * @bytes:	that count against VS_BATCH_BYTES_MAX
  * @bad:	number of the message that was refused when it came; 0: none
+ * @lost:	messages it had when its room was given to another; 0: it has its room
  */
 struct vs_batch {
 	STAILQ_HEAD(, kept) messages;
 	unsigned int n;
 	size_t bytes;
 	unsigned int bad;
+	unsigned int lost;
 	bool dry;
 	uint32_t confirm_s; /* 0: it stays without being confirmed */
 };
@@ -97,16 +103,55 @@ static int begin(struct vs_call *call, struct vs_fail *fail)
 
 /* ---- collecting ---- */
 
+static bool has_room(const struct vs_hub *hub, size_t bytes)
+{
+	return hub->batch_messages < VS_BATCH_MESSAGES_MAX &&
+	       hub->batch_bytes + bytes <= VS_BATCH_BYTES_MAX;
+}
+
+/* The biggest batch to which nothing was added for so long that its room may be taken, or NULL. */
+static struct vs_session *find_idle(const struct vs_hub *hub)
+{
+	struct vs_session *best = NULL;
+	struct vs_session *s;
+
+	TAILQ_FOREACH(s, &hub->sessions, link) {
+		if (!s->batch || !s->batch->n || vs_session_idle_s(s) < VS_BATCH_IDLE_SECONDS)
+			continue;
+		if (!best || s->batch->bytes > best->batch->bytes)
+			best = s;
+	}
+	return best;
+}
+
+/* Who begins a batch and falls silent keeps nobody from having one. */
 static int check_room(const struct vs_hub *hub, size_t bytes, struct vs_fail *fail)
 {
-	if (hub->batch_messages < VS_BATCH_MESSAGES_MAX &&
-	    hub->batch_bytes + bytes <= VS_BATCH_BYTES_MAX)
+	struct vs_session *idle;
+
+	while (!has_room(hub, bytes) && (idle = find_idle(hub)) != NULL) {
+		vs_log_limited(&lost_limit, VS_LOG_WARNING,
+			       "control: batch of process %d dropped: %u messages, none for %d s, "
+			       "and another needs the room",
+			       (int)idle->peer.pid, idle->batch->n, VS_BATCH_IDLE_SECONDS);
+		idle->batch->lost = idle->batch->n;
+		forget_messages(idle);
+	}
+	if (has_room(hub, bytes))
 		return 0;
 	return vs_fail_set(fail, -ENOBUFS, 0,
 			   "the batches of all clients have %u messages and %zu bytes: %d and %d "
 			   "are the most",
 			   hub->batch_messages, hub->batch_bytes, (int)VS_BATCH_MESSAGES_MAX,
 			   (int)VS_BATCH_BYTES_MAX);
+}
+
+static int tell_lost(const struct vs_batch *b, struct vs_fail *fail)
+{
+	return vs_fail_set(fail, -ENOBUFS, 0,
+			   "nothing was added to the batch for %d s after message %u, and another "
+			   "needed its room: nothing has changed; send it again",
+			   VS_BATCH_IDLE_SECONDS, b->lost);
 }
 
 static int keep(struct vs_session *s, const struct vs_request *req, struct vs_fail *fail)
@@ -118,7 +163,7 @@ static int keep(struct vs_session *s, const struct vs_request *req, struct vs_fa
 	if (!vs_policy_changes(req->policy))
 		return vs_fail_set(fail, -EINVAL, 0, "%s cannot be part of a batch",
 				   req->policy->name);
-	err = check_room(s->hub, len + OVERHEAD, fail);
+	err = s->batch->lost ? tell_lost(s->batch, fail) : check_room(s->hub, len + OVERHEAD, fail);
 	if (err)
 		return err;
 	k = malloc(sizeof(*k) + len);
@@ -135,7 +180,7 @@ static int keep(struct vs_session *s, const struct vs_request *req, struct vs_fa
 
 static void refuse(struct vs_session *s)
 {
-	s->batch->bad = s->batch->n + 1;
+	s->batch->bad = (s->batch->lost ? s->batch->lost : s->batch->n) + 1;
 	forget_messages(s);
 }
 
@@ -178,29 +223,70 @@ static int show_change(const struct vs_txn_change *change, void *ctx)
 	return err ? err : put_change(show, VS_CHANGE_AFTER, change->after);
 }
 
-/* Run the messages. Return: 0, or the number of the one that failed, which was answered. */
-static unsigned int run_all(struct vs_session *s)
+static int cancel(unsigned int index, struct vs_fail *fail)
+{
+	return vs_fail_set(fail, -ECANCELED, 0,
+			   "message %u of the batch was refused: nothing has changed", index);
+}
+
+static uint64_t now_ms(clockid_t clock)
+{
+	struct timespec ts = {0};
+
+	(void)clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* On a busy machine a batch may wait for the processor; not for as long as the service's watchdog. */
+static bool is_over(uint64_t start, uint64_t start_cpu)
+{
+	return now_ms(CLOCK_THREAD_CPUTIME_ID) - start_cpu >=
+		       VS_BATCH_CPU_SECONDS * UINT64_C(1000) ||
+	       now_ms(CLOCK_MONOTONIC) - start >= VS_BATCH_SECONDS * UINT64_C(1000);
+}
+
+static int take_too_long(const struct vs_session *s, unsigned int done, struct vs_fail *fail)
+{
+	return vs_fail_set(fail, -ETIME, 0,
+			   "a batch may run for %d s (%d s of the processor's time), which were "
+			   "over after %u of %u messages: nothing has changed; send it as several "
+			   "batches",
+			   VS_BATCH_SECONDS, VS_BATCH_CPU_SECONDS, done, s->batch->n);
+}
+
+/* Run one message. Return: 0, or -errno, which was answered. */
+static int run_one(struct vs_session *s, const struct nlmsghdr *nlh)
 {
 	struct vs_fail fail = {0};
 	struct vs_refusal refusal;
 	struct vs_request req;
+	int err = vs_request_parse(nlh, &req, &refusal);
+
+	if (err) {
+		vs_dispatch_refuse(s, nlh, &refusal);
+		return err;
+	}
+	err = vs_dispatch_change(s->hub->model, &req, &fail);
+	if (err)
+		vs_dispatch_fail(s, &req, err, &fail);
+	return err;
+}
+
+/* Run the messages. Return: 0, -ECANCELED (one failed, which was answered) or -ETIME. */
+static int run_all(struct vs_session *s, struct vs_fail *fail)
+{
+	const uint64_t start_cpu = now_ms(CLOCK_THREAD_CPUTIME_ID);
+	const uint64_t start = now_ms(CLOCK_MONOTONIC);
 	unsigned int n = 0;
 	struct kept *k;
 
 	STAILQ_FOREACH(k, &s->batch->messages, link) {
-		const struct nlmsghdr *nlh = (const struct nlmsghdr *)k->data;
-		int err;
-
+		/* What is done already is not given up for the last one. */
+		if (n > 0 && is_over(start, start_cpu))
+			return take_too_long(s, n, fail);
 		n++;
-		if (vs_request_parse(nlh, &req, &refusal) != 0) {
-			vs_dispatch_refuse(s, nlh, &refusal);
-			return n;
-		}
-		err = vs_dispatch_change(s->hub->model, &req, &fail);
-		if (err) {
-			vs_dispatch_fail(s, &req, err, &fail);
-			return n;
-		}
+		if (run_one(s, (const struct nlmsghdr *)k->data) != 0)
+			return cancel(n, fail);
 	}
 	return 0;
 }
@@ -232,7 +318,7 @@ static int conclude(struct vs_session *s, const struct nlmsghdr *end, struct vs_
 		return err;
 	acknowledge_all(s);
 	if (s->batch->confirm_s)
-		vs_confirm_start(s->hub, s->batch->confirm_s, s->pid);
+		vs_confirm_start(s->hub, s->batch->confirm_s, s->peer.pid);
 	if (!s->batch->dry)
 		return 0;
 	err = vs_txn_each(m, show_change, &show);
@@ -242,20 +328,15 @@ static int conclude(struct vs_session *s, const struct nlmsghdr *end, struct vs_
 	return err;
 }
 
-static int cancel(unsigned int index, struct vs_fail *fail)
-{
-	return vs_fail_set(fail, -ECANCELED, 0,
-			   "message %u of the batch was refused: nothing has changed", index);
-}
-
 static int end(struct vs_call *call, struct vs_fail *fail)
 {
 	struct vs_session *s = call->session;
-	unsigned int index = s->batch->bad;
 	int err = 0;
 
-	if (index)
-		return cancel(index, fail);
+	if (s->batch->bad)
+		return cancel(s->batch->bad, fail);
+	if (s->batch->lost)
+		return tell_lost(s->batch, fail);
 	if (!s->batch->dry)
 		err = vs_confirm_check(s->hub, fail);
 	if (!err && vs_txn_begin(s->hub->model, s->batch->dry ? VS_TXN_DRY : VS_TXN_REAL) != 0)
@@ -263,10 +344,11 @@ static int end(struct vs_call *call, struct vs_fail *fail)
 	if (err)
 		return err;
 	vs_session_pack(s, true);
-	index = run_all(s);
-	if (index)
+	err = run_all(s, fail);
+	if (err)
 		vs_txn_abort(s->hub->model);
-	err = index ? cancel(index, fail) : conclude(s, call->request->nlh, fail);
+	else
+		err = conclude(s, call->request->nlh, fail);
 	vs_session_pack(s, false);
 	return err;
 }

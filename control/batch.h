@@ -8,7 +8,9 @@
  * their policy; nothing is answered but the first one that is refused, and what follows that one is
  * dropped. BATCH_END runs all of them in one transaction of the model and then answers: an ACK for
  * each message that asked for one, or one error for the message that failed and -ECANCELED for
- * BATCH_END. What all clients together may have kept is bounded.
+ * BATCH_END. What all clients together may have kept is bounded, and so is how long one may run, as
+ * nobody else is served meanwhile. A batch to which nothing is added keeps its room only until
+ * another client needs it.
  */
 #ifndef VS_CONTROL_BATCH_H
 #define VS_CONTROL_BATCH_H

@@ -2,6 +2,7 @@
 #include "control/client.h"
 
 #include "control/client_priv.h"
+#include "control/tlv.h"
 
 #include <libmnl/libmnl.h>
 
@@ -196,9 +197,9 @@ int client_take_error(const struct nlmsghdr *nlh, struct answer *answer,
 static int take_record(const struct nlmsghdr *nlh, struct answer *answer,
 		       struct vs_client_fail *fail)
 {
-	const struct nlattr *tb[VS_ATTR_COUNT_];
+	const struct nlattr *tb[VS_ATTR_TABLE];
 
-	if (vs_answer_parse(nlh, tb))
+	if (vs_answer_sort(nlh, tb, VS_ATTR_TABLE))
 		return fail_with(fail, -EBADMSG, "vmswitchd sent a message that makes no sense");
 	if (answer->record && !answer->stopped)
 		answer->stopped = answer->record(tb, answer->ctx);
@@ -225,6 +226,8 @@ static int take_datagram(struct vs_client *client, size_t len, struct answer *an
 		/* sequence number 0: a notice between answers, or why the connection ends */
 		if (nlh->nlmsg_seq != client->seq && nlh->nlmsg_type != NLMSG_ERROR)
 			continue;
+		if (nlh->nlmsg_type != NLMSG_ERROR && nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+			client->interrupted = true;
 		ret = 0;
 		if (answer->take_member && answer->take_member(nlh, answer))
 			continue;
@@ -268,12 +271,23 @@ int vs_client_call(struct vs_client *client, struct vs_msg *msg, vs_client_recor
 		return fail_with(ret_fail, msg->error, "the request is too long");
 	if (++client->seq == 0)
 		client->seq = 1;
+	client->interrupted = false;
 	msg->nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
 	msg->nlh->nlmsg_seq = client->seq;
 	ret = client_send(client, msg->nlh, ret_fail);
 	if (!ret)
 		ret = client_read_answer(client, &answer, ret_fail);
 	return ret ? ret : answer.stopped;
+}
+
+bool vs_client_interrupted(const struct vs_client *client)
+{
+	return client->interrupted;
+}
+
+int vs_client_fd(const struct vs_client *client)
+{
+	return client->fd;
 }
 
 int vs_client_listen(struct vs_client *client, vs_client_record *record, void *ctx,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Talking to vmswitchd: connect, call a command, read its answer, receive notices. Blocking;
- * a struct vs_client belongs to one thread. Messages are built with the calls of control/tlv.h.
+ * a struct vs_client belongs to one thread. Messages are built with the calls of control/msg.h.
  *
  *	struct vs_client_fail fail;
  *	uint32_t buf[VS_MESSAGE_MAX / 4];
@@ -20,7 +20,11 @@
 #ifndef VS_CONTROL_CLIENT_H
 #define VS_CONTROL_CLIENT_H
 
-#include "control/tlv.h"
+#include "control/msg.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct vs_client;
 
@@ -40,7 +44,7 @@ struct vs_client_fail {
 
 /**
  * typedef vs_client_record - receives one message of an answer, or a notice
- * @tb:		attributes by number, VS_ATTR_COUNT_ of them; NULL where there is none
+ * @tb:		attributes by number, VS_ATTR_TABLE of them; NULL where there is none
  *
  * Return: 0 to go on. Anything else: no more records are handed over, and the call returns it
  * once the answer has been read to its end.
@@ -81,7 +85,28 @@ int vs_client_call(struct vs_client *client, struct vs_msg *msg, vs_client_recor
 		   void *ctx, struct vs_client_fail *ret_fail);
 
 /**
+ * vs_client_interrupted() - does the last answer show more than one instant?
+ *
+ * An answer of more than VS_SLICE_BYTES is made in slices. If a switch or a port changed between
+ * two of them (NLM_F_DUMP_INTR), an object may be missing or be there in two shapes: who needs
+ * one picture of everything calls again.
+ *
+ * Return: true if the answer that vs_client_call() read last was interrupted in this way.
+ */
+bool vs_client_interrupted(const struct vs_client *client);
+
+/**
+ * vs_client_fd() - the connection's descriptor, for poll()
+ *
+ * It is readable when a notice waits for vs_client_listen(), or when the daemon has gone. It
+ * stays the client's: it is not read from, and not closed.
+ */
+int vs_client_fd(const struct vs_client *client);
+
+/**
  * vs_client_listen() - receive notices; the connection has subscribed
+ *
+ * Waits for notices and hands over each, until @record returns something else than 0.
  *
  * Return: what @record returned that was not 0; or negative errno with *@ret_fail filled in,
  * -ECONNRESET when the daemon has gone.
@@ -141,5 +166,9 @@ int vs_client_batch_run(struct vs_client *client, struct vs_client_batch *batch,
 
 /** vs_client_batch_free() - free it; NULL is ignored. */
 void vs_client_batch_free(struct vs_client_batch *batch);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

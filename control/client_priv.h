@@ -13,11 +13,13 @@ enum {
 /**
  * struct vs_client - a connection
  * @seq:	of the request under way; notices have 0
+ * @interrupted: a message of the last answer had NLM_F_DUMP_INTR
  * @buf:	one datagram
  */
 struct vs_client {
 	int fd;
 	uint32_t seq;
+	bool interrupted;
 	char path[VS_PROTO_PATH_SIZE];
 	char version[64];
 	uint32_t buf[VS_ANSWER_MAX / 4];

@@ -61,6 +61,7 @@ static void make_switch(struct vs_msg *msg, const struct vs_switch *sw)
 
 /* ---- ports ---- */
 
+/* As many ranges as fit: a hostile list has 2,047 of them. */
 static void put_ranges(struct vs_msg *msg, const struct vs_vlans *v)
 {
 	struct vs_range range[VS_RANGES_MAX];
@@ -82,7 +83,7 @@ static void put_ranges(struct vs_msg *msg, const struct vs_vlans *v)
 		vs_msg_put_bytes(msg, VS_ATTR_VLANS, range, n * sizeof(range[0]));
 }
 
-static void put_vlans(struct vs_msg *msg, const struct vs_vlans *v)
+void vs_config_put_vlans(struct vs_msg *msg, const struct vs_vlans *v)
 {
 	static const uint32_t modes[] = {
 		[VS_VLAN_UNTAGGED] = VS_VLAN_MODE_UNTAGGED,
@@ -160,7 +161,7 @@ static void make_port(struct vs_msg *msg, const struct vs_port *port)
 	vs_msg_put_u32(msg, VS_ATTR_LINK, port->link_up);
 	vs_msg_put_u32(msg, VS_ATTR_STORM_PPS, port->storm_pps);
 	vs_msg_put_u32(msg, VS_ATTR_MAX_MACS, port->max_macs);
-	put_vlans(msg, &port->vlans);
+	vs_config_put_vlans(msg, &port->vlans);
 	vs_msg_put_u32(msg, VS_ATTR_PRIORITY, port->priority);
 	vs_msg_put_bytes(msg, VS_ATTR_CLUSTER, &port->cluster, sizeof(port->cluster));
 }

@@ -17,6 +17,8 @@
 
 #include <stddef.h>
 
+struct vs_msg;
+
 /** Kinds of objects that are configured. */
 enum vs_config_object {
 	VS_CONFIG_SWITCH = 1,
@@ -81,6 +83,9 @@ int vs_config_each(struct vs_model *m,
 int vs_config_statics(struct vs_model *m, const char *port,
 		      int (*visit)(const struct rte_ether_addr *mac, uint16_t vlan, void *ctx),
 		      void *ctx);
+
+/** vs_config_put_vlans() - VLAN_MODE, VLAN and VLANS of a port, as in its record. */
+void vs_config_put_vlans(struct vs_msg *msg, const struct vs_vlans *vlans);
 
 /** struct vs_config_place - what a name cannot say of an object */
 struct vs_config_place {

@@ -71,7 +71,7 @@ static bool is_usual(const struct nlattr *attr, const struct usual *u)
 	case VS_ATTR_IFNAME:
 		/* The interface of a guest is always named. */
 		return strcmp(vs_tlv_str(attr), u->name) == 0 &&
-		       (type == VS_ATTR_VM || u->kind->role == VS_ROLE_HOST);
+		       (type == VS_ATTR_VM || (u->kind && u->kind->role == VS_ROLE_HOST));
 	case VS_ATTR_ADDRS:
 		return vs_tlv_str(attr)[0] == '\0';
 	case VS_ATTR_MAC:

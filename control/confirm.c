@@ -115,7 +115,7 @@ int vs_confirm_run(struct vs_call *call, struct vs_fail *fail)
 	if (err)
 		return err;
 	event_del(hub->confirm.timer);
-	(void)snprintf(text, sizeof(text), "by process %d", (int)call->session->pid);
+	(void)snprintf(text, sizeof(text), "by process %d", (int)call->session->peer.pid);
 	tell(hub, VS_NOTICE_CONFIRMED, text);
 	return 0;
 }
@@ -127,6 +127,6 @@ int vs_confirm_rollback(struct vs_call *call, struct vs_fail *fail)
 
 	if (!vs_txn_is_provisional(hub->model))
 		return vs_fail_set(fail, -ENOENT, 0, "nothing waits to be confirmed");
-	(void)snprintf(why, sizeof(why), "process %d asked for it", (int)call->session->pid);
+	(void)snprintf(why, sizeof(why), "process %d asked for it", (int)call->session->peer.pid);
 	return go_back(hub, why, fail);
 }

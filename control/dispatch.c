@@ -5,6 +5,7 @@
 #include "control/confirm.h"
 #include "control/obj.h"
 #include "control/session.h"
+#include "dataplane/core/log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@ static const struct vs_handler own[] = {
 /* One row per object. */
 static const struct vs_handler *const objects[] = {
 	own,          vs_obj_batch,   vs_obj_switch, vs_obj_port,  vs_obj_fdb,
-	vs_obj_stats, vs_obj_monitor, vs_obj_worker, vs_obj_state,
+	vs_obj_stats, vs_obj_monitor, vs_obj_worker, vs_obj_state, vs_obj_capture,
 };
 
 enum {
@@ -33,6 +34,8 @@ enum {
 _Static_assert(SMALL_MESSAGE >= NLMSG_HDRLEN + sizeof(struct nlmsgerr) + VS_REFUSAL_TEXT_SIZE + 32,
 	       "an error fits");
 _Static_assert(sizeof(((struct vs_fail *)0)->text) <= VS_REFUSAL_TEXT_SIZE, "its text, too");
+
+static struct vs_log_limit refused_limit = {.burst = 10, .interval_s = 60};
 
 static const struct vs_handler *find_handler(unsigned int cmd)
 {
@@ -63,6 +66,11 @@ void vs_call_mac(const struct vs_call *call, enum vs_attr attr, struct rte_ether
 		memcpy(ret_mac, (const char *)a + NLA_HDRLEN, sizeof(*ret_mac));
 	else
 		memset(ret_mac, 0, sizeof(*ret_mac));
+}
+
+enum vs_rights vs_call_rights(const struct vs_call *call)
+{
+	return vs_peer_rights(&call->session->peer);
 }
 
 struct vs_msg *vs_call_begin(struct vs_call *call)
@@ -240,6 +248,22 @@ int vs_dispatch_apply(struct vs_model *m, const struct nlmsghdr *nlh, struct vs_
 	return vs_dispatch_change(m, &req, fail);
 }
 
+/** is_allowed() - has the client the right to this? If not, it is told, and so is the log. */
+static bool is_allowed(struct vs_session *s, const struct vs_request *req)
+{
+	struct vs_refusal refusal;
+
+	if (vs_peer_may(&s->peer, req->policy->cmd))
+		return true;
+	vs_peer_refuse(&s->peer, req->policy->name, &refusal);
+	put_error(s, req->nlh, &refusal);
+	s->hub->counts.refused_requests++;
+	vs_log_limited(&refused_limit, VS_LOG_WARNING,
+		       "control: %s refused: user %u (process %d) may only read", req->policy->name,
+		       s->peer.uid, (int)s->peer.pid);
+	return false;
+}
+
 void vs_dispatch(struct vs_session *s, const void *buf, size_t len)
 {
 	struct vs_refusal refusal;
@@ -258,7 +282,8 @@ void vs_dispatch(struct vs_session *s, const void *buf, size_t len)
 		put_error(s, buf, &refusal);
 		return;
 	}
-	run(s, &req, 0);
+	if (is_allowed(s, &req))
+		run(s, &req, 0);
 }
 
 void vs_dispatch_more(struct vs_session *s)
@@ -283,6 +308,7 @@ static int run_hello(struct vs_call *call, struct vs_fail *fail)
 	vs_msg_put_u32(msg, VS_ATTR_VERSION_MAX, VS_PROTO_VERSION_MAX);
 	vs_msg_put_str(msg, VS_ATTR_DAEMON, call->session->hub->version);
 	vs_msg_put_u32(msg, VS_ATTR_PID, (uint32_t)getpid());
+	vs_msg_put_u32(msg, VS_ATTR_RIGHTS, vs_peer_rights(&call->session->peer));
 	ret = vs_call_end(call);
 	return ret < 0 ? ret : 0;
 }

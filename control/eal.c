@@ -8,8 +8,10 @@
 #include <rte_errno.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -85,6 +87,31 @@ static int list_pci(const struct vs_eal_config *config, char *text, size_t size)
 	return 0;
 }
 
+/*
+ * The EAL makes a folder for what DPDK processes share, which is nothing here. Without root it
+ * would be in /tmp, where somebody else may have made it before.
+ */
+static void choose_folder(const char *run_dir)
+{
+	if (geteuid() != 0 && run_dir)
+		(void)setenv("XDG_RUNTIME_DIR", run_dir, 0);
+}
+
+/* The folder is empty; a daemon that is killed would leave one for each of its lives. */
+static void remove_folder(void)
+{
+	const char *folder = rte_eal_get_runtime_dir();
+	char parent[PATH_MAX];
+	char *slash;
+
+	if (!folder || folder[0] != '/' || rmdir(folder) != 0)
+		return;
+	(void)snprintf(parent, sizeof(parent), "%s", folder);
+	slash = strrchr(parent, '/');
+	*slash = '\0';
+	(void)rmdir(parent);
+}
+
 int vs_eal_start(const struct vs_eal_config *config)
 {
 	char usable[CPU_TEXT];
@@ -107,11 +134,13 @@ int vs_eal_start(const struct vs_eal_config *config)
 		       "--file-prefix vmswitchd-%d -m %u --lcores %d@(%s),%d@(%s)",
 		       pci, (int)getpid(), config->memory_mib, VS_LCORE_CONTROL, usable,
 		       VS_LCORE_WORKER, config->cpu < 0 ? usable : worker);
+	choose_folder(config->run_dir);
 	if (rte_eal_init(split(text, argv, ARGS_MAX), argv) < 0) {
 		err = rte_errno ? -rte_errno : -EIO;
 		vs_log(VS_LOG_ERROR, "DPDK does not start: %s", strerror(-err));
 		return err;
 	}
+	remove_folder();
 	return 0;
 }
 

@@ -14,6 +14,7 @@ enum {
  * struct vs_eal_config - how to start it
  * @memory_mib:	heap, from ordinary pages
  * @cpu:	processor of the worker, or -1: any that the process may use
+ * @run_dir:	where a daemon that is not root may make folders
  * @pci:	addresses of the PCI devices that may be probed, at most VS_EAL_PCI_MAX
  */
 struct vs_eal_config {
@@ -21,6 +22,7 @@ struct vs_eal_config {
 	int cpu;
 	const char *const *pci;
 	unsigned int n_pci;
+	const char *run_dir;
 };
 
 /**

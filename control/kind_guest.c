@@ -26,6 +26,7 @@ static int make(struct vs_port *port, const struct vs_port_spec *spec, struct vs
 		.name = port->name,
 		.path = port->place,
 		.mode = spec->mode,
+		.group = port->m->env.vm_group,
 		.port = port->id,
 		.changed = model_port_changed,
 		.ctx = port,

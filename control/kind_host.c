@@ -109,8 +109,8 @@ static int make(struct vs_port *port, const struct vs_port_spec *spec, struct vs
 		.port = port->id,
 		.mtu = port->mtu,
 		.queues = spec->queues ? spec->queues : 1,
-		.mac_mode = spec->mac_from == VS_MAC_AUTO ? VS_HOST_MAC_NEW : VS_HOST_MAC_SET,
-		.mac = port->mac,
+		.mac_mode = spec->mac_from == VS_MAC_GIVEN ? VS_HOST_MAC_SET : VS_HOST_MAC_NEW,
+		.mac = spec->mac,
 		.changed = model_port_changed,
 		.ctx = port,
 	};
@@ -129,7 +129,7 @@ static int make(struct vs_port *port, const struct vs_port_spec *spec, struct vs
 	err = vs_host_new(port->m->host_env, &config, &host, &why);
 	if (err)
 		return vs_fail_set(fail, err, VS_ATTR_IFNAME, "%s", why.text);
-	if (tap)
+	if (tap && spec->mac_from != VS_MAC_ANY)
 		err = take_mac(port, host, fail);
 	if (err) {
 		vs_host_detach(host);

@@ -4,9 +4,13 @@
  */
 #include "control/dispatch.h"
 #include "control/eal.h"
+#include "control/metrics.h"
 #include "control/model.h"
 #include "control/options.h"
-#include "control/proto.h"
+#include "control/notify.h"
+#include "control/privilege.h"
+#include "control/rundir.h"
+#include "control/seccomp.h"
 #include "control/server.h"
 #include "control/store.h"
 #include "control/version.h"
@@ -23,7 +27,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* Open files: at most about 60 for a guest with 8 queue pairs, 16 for one with one. */
@@ -31,6 +34,12 @@ enum {
 	DESCRIPTORS_WANTED = 65536,
 	DESCRIPTORS_ENOUGH = 16384,
 	DESCRIPTORS_PER_GUEST = 16,
+};
+
+/* Neither is mended by starting again: the service's unit knows them. */
+enum {
+	EXIT_USAGE = 2,
+	EXIT_STATE = 3,
 };
 
 struct daemon {
@@ -43,6 +52,9 @@ struct daemon {
 	struct vs_store *store; /* NULL: nothing is kept */
 	struct vs_model *model;
 	struct vs_server *server;
+	struct vs_metrics *metrics;
+	struct vs_notify *notify;
+	struct vs_identity who;
 	char *run_dir;
 };
 
@@ -124,10 +136,7 @@ static int start_worker(struct daemon *d)
 /* Where the control socket is, there is room for what must be found after a crash. */
 static int find_run_dir(struct daemon *d)
 {
-	const char *slash = strrchr(d->options.socket, '/');
-	size_t len = slash ? (size_t)(slash - d->options.socket) : 0;
-
-	d->run_dir = slash ? strndup(d->options.socket, len ? len : 1) : strdup(".");
+	d->run_dir = vs_rundir_of(d->options.socket);
 	return d->run_dir ? 0 : -ENOMEM;
 }
 
@@ -142,41 +151,33 @@ static int start_model(struct daemon *d)
 		.pci = d->options.pci,
 		.n_pci = d->options.n_pci,
 		.pool = d->options.pool,
+		.vm_group = d->options.vm_group ? &d->who.vm_group : NULL,
 	};
 
 	return vs_model_new(&env, &d->model);
 }
 
-/*
- * The folder of the default socket is ours to make (/run is empty after a boot); any other one is
- * the user's.
- */
-static int make_default_folder(const char *socket)
-{
-	static const char folder[] = "/run/vmswitch";
-	int err;
-
-	if (strcmp(socket, VS_SOCKET_DEFAULT) != 0 || mkdir(folder, 0755) == 0 || errno == EEXIST)
-		return 0;
-	err = -errno;
-	vs_log(VS_LOG_ERROR,
-	       "cannot make %s: %s; run vmswitchd as root, or name a socket elsewhere with --socket",
-	       folder, strerror(-err));
-	return err;
-}
-
-/* Of the default state file the folder is ours to make, too. */
 static int open_store(struct daemon *d)
 {
 	const struct vs_store_config config = {.path = d->options.state};
 
-	if (!config.path) {
-		vs_log(VS_LOG_INFO, "the configuration is not kept (--state FILE does that)");
-		return 0;
+	if (config.path)
+		return vs_store_open(&config, &d->store);
+	vs_log(VS_LOG_INFO, "the configuration is not kept (--state FILE does that)");
+	return 0;
+}
+
+/* Only what the file is like stays so: a disk mends, another daemon ends. Return: exit status. */
+static int status_of_store(int err)
+{
+	switch (err) {
+	case -EBADMSG:
+	case -EPROTONOSUPPORT:
+	case -ENOTSUP:
+		return EXIT_STATE;
+	default:
+		return EXIT_FAILURE;
 	}
-	if (strcmp(config.path, VS_STATE_DEFAULT) == 0)
-		(void)mkdir(VS_STATE_FOLDER, 0755); /* if that fails, opening the file says why */
-	return vs_store_open(&config, &d->store);
 }
 
 static int start_store(struct daemon *d)
@@ -198,9 +199,24 @@ static int start_server(struct daemon *d)
 		.model = d->model,
 		.store = d->store,
 		.version = VS_VERSION,
+		.others = d->options.others,
 	};
 
 	return vs_server_new(&config, &d->server);
+}
+
+/* On request only. */
+static int start_metrics(struct daemon *d)
+{
+	const struct vs_metrics_config config = {
+		.base = d->base,
+		.place = d->options.metrics,
+		.model = d->model,
+		.server = d->server,
+		.version = VS_VERSION,
+	};
+
+	return config.place ? vs_metrics_new(&config, &d->metrics) : 0;
 }
 
 /* Say that a part does not start. Return: @err. */
@@ -224,10 +240,7 @@ static int run(struct daemon *d)
 	err = complain(start_worker(d), "worker");
 	if (err)
 		goto err_worker;
-	err = find_run_dir(d);
-	if (!err)
-		err = start_model(d);
-	err = complain(err, "model");
+	err = complain(start_model(d), "model");
 	if (err)
 		goto err_model;
 	err = complain(vs_worker_start(d->worker), "worker's thread");
@@ -240,13 +253,21 @@ static int run(struct daemon *d)
 	err = start_server(d);
 	if (err)
 		goto err_server;
+	err = start_metrics(d);
+	if (err)
+		goto err_metrics;
 
 	/* Only named: adding its switch again takes an uplink over without a gap. */
 	(void)vs_uplink_leftovers(d->run_dir, VS_UPLINK_TELL);
 	vs_log(VS_LOG_INFO, "ready: version %s, one worker, control socket %s", VS_VERSION,
 	       d->options.socket);
-	(void)event_base_dispatch(d->base);
+	err = complain(vs_notify_ready(d->base, &d->worker, 1, &d->notify), "watchdog");
+	if (!err)
+		(void)event_base_dispatch(d->base);
 
+	vs_notify_end(d->notify);
+	vs_metrics_free(d->metrics);
+err_metrics:
 	vs_server_free(d->server);
 err_server:
 	/* What ends now is not removed: it is there again next time. */
@@ -256,7 +277,6 @@ err_server:
 err_start:
 	vs_model_free(d->model);
 err_model:
-	free(d->run_dir);
 	vs_worker_free(d->worker);
 err_worker:
 	vs_rcu_fini(&d->rcu);
@@ -265,60 +285,95 @@ err_loop:
 	return err;
 }
 
-static int start_eal(const struct vs_options *options)
+static int start_eal(const struct vs_options *options, const char *run_dir)
 {
 	const struct vs_eal_config config = {
 		.memory_mib = options->memory_mib,
 		.cpu = options->cpu,
 		.pci = options->pci,
 		.n_pci = options->n_pci,
+		.run_dir = run_dir,
 	};
 
 	_Static_assert((int)VS_OPTIONS_PCI_MAX <= (int)VS_EAL_PCI_MAX, "each may be named");
 	return vs_eal_start(&config);
 }
 
+/* What only root can do comes first, and before there is a second thread the rest is given up. */
+static int give_up_privileges(struct daemon *d)
+{
+	const struct vs_options *o = &d->options;
+	int err;
+
+	err = vs_rundir_make(o->socket);
+	if (!err && o->user && geteuid() == 0)
+		err = vs_rundir_give(o->socket, &d->who);
+	if (!err && o->state && strcmp(o->state, VS_STATE_DEFAULT) == 0)
+		err = vs_rundir_make_state(VS_STATE_FOLDER, o->user ? &d->who : NULL);
+	if (err || o->prepare)
+		return err;
+	if (o->user)
+		err = vs_privilege_drop(&d->who);
+	if (!err && o->seccomp)
+		err = vs_seccomp_install(vs_privilege_may_mount() ? VS_SECCOMP_MOUNT
+								  : VS_SECCOMP_NO_MOUNT);
+	return err;
+}
+
+/* Return: the exit status. */
+static int start(struct daemon *d)
+{
+	int err;
+
+	raise_descriptor_limit();
+	err = give_up_privileges(d);
+	if (err || d->options.prepare)
+		return err ? EXIT_FAILURE : EXIT_SUCCESS;
+	err = open_store(d);
+	if (err)
+		return status_of_store(err);
+	err = complain(vs_sigbus_install(), "SIGBUS handler");
+	if (!err)
+		err = start_eal(&d->options, d->run_dir);
+	if (!err) {
+		err = run(d);
+		vs_eal_stop();
+	}
+	vs_store_free(d->store);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 /* --release-uplinks. Return: the exit status. */
 static int release_uplinks(struct daemon *d)
 {
-	int n = find_run_dir(d);
+	int n = vs_uplink_leftovers(d->run_dir, VS_UPLINK_RELEASE);
 
-	if (!n)
-		n = vs_uplink_leftovers(d->run_dir, VS_UPLINK_RELEASE);
 	if (n == 0)
 		vs_log(VS_LOG_INFO, "nothing was left in %s", d->run_dir);
-	free(d->run_dir);
 	return n < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
 {
 	struct daemon d = {0};
+	int status;
 	int err;
 
 	switch (vs_options_parse(argc, argv, &d.options)) {
 	case VS_OPTIONS_DONE:
 		return EXIT_SUCCESS;
 	case VS_OPTIONS_WRONG:
-		return 2;
+		return EXIT_USAGE;
 	case VS_OPTIONS_RUN:
 		break;
 	}
 	vs_log_set_level(d.options.log_level);
-	if (d.options.release_uplinks)
-		return release_uplinks(&d);
-	raise_descriptor_limit();
-	err = complain(vs_sigbus_install(), "SIGBUS handler");
+	err = vs_identity_find(d.options.user, d.options.group, d.options.vm_group, &d.who);
 	if (!err)
-		err = make_default_folder(d.options.socket);
-	if (!err)
-		err = open_store(&d);
-	if (!err)
-		err = start_eal(&d.options);
-	if (!err) {
-		err = run(&d);
-		vs_eal_stop();
-	}
-	vs_store_free(d.store);
-	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+		err = find_run_dir(&d);
+	if (err)
+		return EXIT_FAILURE;
+	status = d.options.release_uplinks ? release_uplinks(&d) : start(&d);
+	free(d.run_dir);
+	return status;
 }

@@ -98,7 +98,9 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	model_drain(ctx);
+	model_events_lost(ctx);
 	model_age(ctx);
+	model_capture_sweep(ctx);
 }
 
 static int watch_workers(struct vs_model *m)

@@ -173,8 +173,9 @@ int vs_switch_each(struct vs_model *m, const char *name,
 
 /** Where the address of a port comes from. */
 enum vs_mac_from {
-	VS_MAC_GIVEN, /* the one in @mac; all zero: any source address may be sent */
+	VS_MAC_GIVEN, /* the one in @mac; all zero: of a new port, as its kind does by default */
 	VS_MAC_AUTO,  /* one of the pool */
+	VS_MAC_ANY,   /* none: any source address may be sent */
 };
 
 /**
@@ -379,6 +380,7 @@ struct vs_worker_view {
 	uint64_t rounds;
 	uint64_t naps;
 	uint64_t tsc_hz;
+	uint64_t events_lost; /* that control was not told of */
 };
 
 /** vs_worker_each() - visit all workers. */
@@ -434,6 +436,7 @@ enum vs_notice_type {
 	VS_NOTICE_UNCONFIRMED, /* a batch waits to be confirmed; of the server, like the next two */
 	VS_NOTICE_CONFIRMED,
 	VS_NOTICE_ROLLED_BACK,
+	VS_NOTICE_EVENTS_LOST,
 };
 
 /** struct vs_notice - something happened; strings are valid during the call, "" if they say nothing */
@@ -572,6 +575,7 @@ struct vs_model_env {
 	const char *const *pci; /* PCI devices that DPDK may use (--pci) */
 	unsigned int n_pci;
 	struct rte_ether_addr pool; /* first address of the pool; all zero: by the machine's id */
+	const gid_t *vm_group;      /* of sockets that guest ports listen on; NULL: the process's */
 };
 
 /** vs_model_new() - an empty model, published to the workers. Return: 0, or -ENOMEM. */

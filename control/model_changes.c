@@ -104,11 +104,16 @@ int model_touch_static(struct vs_port *port, const struct vs_static *s, struct v
 
 int model_touch_statics(struct vs_port *port, struct vs_fail *fail)
 {
+	struct vs_touched_port *t = port->touched;
 	uint32_t i;
 	int err = 0;
 
+	/* There may be very many, and a batch may change the port again and again. */
+	if (t->statics)
+		return 0;
 	for (i = 0; i < port->n_statics && err == 0; i++)
 		err = model_touch_static(port, &port->statics[i], fail);
+	t->statics = err == 0;
 	return err;
 }
 

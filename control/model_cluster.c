@@ -107,11 +107,3 @@ void model_clusters_release(struct vs_switch *sw)
 			forget(&m->cluster[i], (uint16_t)(VS_FDB_GROUP_BASE + i));
 	}
 }
-
-const struct vs_cluster *model_cluster_find(const struct vs_model *m, uint16_t port)
-{
-	unsigned int i = (unsigned int)port - VS_FDB_GROUP_BASE;
-
-	return port >= VS_FDB_GROUP_BASE && i < VS_GROUPS_MAX && m->cluster[i].sw ? &m->cluster[i]
-										  : NULL;
-}

@@ -310,6 +310,7 @@ struct vs_conf *model_conf_build(const struct vs_model *m)
 	fill_all_trunks(conf, m);
 	fill_clusters(conf, m, fill_domains(conf, m));
 	fill_fanout(conf);
+	model_capture_fill(conf, m);
 	return conf;
 }
 

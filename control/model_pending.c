@@ -149,29 +149,13 @@ struct count {
 	uint32_t n;
 };
 
-static bool is_meant(const struct vs_fdb_filter *f, const struct vs_fdb_entry *e)
-{
-	bool learnt = e->kind == VS_FDB_LEARNT;
-
-	switch (f->what) {
-	case VS_FDB_ALL_LEARNT:
-		return learnt;
-	case VS_FDB_OF_PORT:
-		return e->port == f->port;
-	case VS_FDB_LEARNT_OF_PORT:
-		return learnt && e->port == f->port;
-	default:
-		return false;
-	}
-}
-
 /* Entries that the filter makes void and that nothing else has. */
 static int count_entry(uint16_t fid, const struct rte_ether_addr *mac, const struct vs_fdb_entry *e,
 		       void *ctx)
 {
 	struct count *c = ctx;
 
-	c->n += is_meant(c->filter, e) && !is_void(c->p, e) &&
+	c->n += vs_fdb_matches(c->filter, fid, mac, e) && !is_void(c->p, e) &&
 		!model_map_find(&c->p->notes, 0, fid, mac);
 	return 0;
 }
@@ -203,12 +187,21 @@ static void make_void(struct vs_pending *p, const struct vs_fdb_filter *f)
 		p->learnt_of_port[f->port / 64] |= UINT64_C(1) << (f->port % 64);
 }
 
+/* Of other filters there is no note that says what they would remove at the end. */
+static bool can_be_noted(const struct vs_fdb_filter *f)
+{
+	return f->what == VS_FDB_ALL_LEARNT || f->what == VS_FDB_OF_PORT ||
+	       f->what == VS_FDB_LEARNT_OF_PORT || f->what == VS_FDB_ADDRESS;
+}
+
 int model_pending_remove(struct vs_switch *sw, const struct vs_fdb_filter *f)
 {
-	struct vs_pending *p = need_pending(sw);
+	struct vs_pending *p = can_be_noted(f) ? need_pending(sw) : NULL;
 	struct count count = {.sw = sw, .p = p, .filter = f};
 	struct model_fdb_look was;
 
+	if (!can_be_noted(f))
+		return -ENOTSUP;
 	if (!p)
 		return -ENOMEM;
 	if (f->what == VS_FDB_ADDRESS) {

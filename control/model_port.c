@@ -100,7 +100,8 @@ static struct vs_port *make_port(struct vs_model *m, const struct vs_port_spec *
 	port->serial = ++m->serial;
 	port->link_up = true;
 	port->mode = spec->mode;
-	port->mac = spec->mac;
+	if (spec->mac_from != VS_MAC_ANY)
+		port->mac = spec->mac;
 	port->mtu = spec->mtu ? spec->mtu : kind->mtu;
 	port->storm_pps = kind->storm_pps;
 	port->max_macs = kind->max_macs;
@@ -237,6 +238,22 @@ static int enter_txn(struct vs_port *port, const struct vs_port *like, struct vs
 	return 0;
 }
 
+/*
+ * The address of the port, and of the interface that it has in the host, if it has one: that has an
+ * address even where the port may send from any.
+ */
+static int choose_mac(struct vs_model *m, const struct vs_kind_ops *kind, struct vs_port_spec *spec,
+		      struct vs_fail *fail)
+{
+	bool zero = rte_is_zero_ether_addr(&spec->mac);
+
+	if (kind->needs_mac && spec->mac_from == VS_MAC_GIVEN && zero)
+		spec->mac_from = VS_MAC_AUTO;
+	if (spec->mac_from == VS_MAC_AUTO || (kind->needs_mac && spec->mac_from == VS_MAC_ANY))
+		return model_pool_take(m, spec->name, &spec->mac, fail);
+	return 0;
+}
+
 int model_port_make(struct vs_model *m, struct vs_switch *sw, const struct vs_port_spec *given,
 		    const struct vs_port *like, struct vs_fail *fail)
 {
@@ -249,9 +266,7 @@ int model_port_make(struct vs_model *m, struct vs_switch *sw, const struct vs_po
 	if (!kind)
 		return vs_fail_set(fail, -EOPNOTSUPP, VS_ATTR_KIND,
 				   "this daemon was built without ports of that type");
-	if (kind->needs_mac && rte_is_zero_ether_addr(&spec.mac))
-		spec.mac_from = VS_MAC_AUTO;
-	err = spec.mac_from == VS_MAC_AUTO ? model_pool_take(m, spec.name, &spec.mac, fail) : 0;
+	err = choose_mac(m, kind, &spec, fail);
 	if (!err)
 		err = check_spec(m, &spec, sw, kind, fail);
 	if (err)

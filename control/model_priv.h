@@ -120,6 +120,8 @@ struct vs_model {
 	struct vs_changes *kept;      /* of the provisional transaction; NULL: there is none */
 	enum vs_txn_stage stage;      /* while the hook is asked */
 	struct vs_host_env *host_env; /* of kind_host.c; NULL until the first port needs it */
+	struct vs_capture *capture[VS_TAPS_MAX];
+	uint64_t events_lost[VS_WORKERS_MAX]; /* as last told */
 	struct event *bell[VS_WORKERS_MAX];
 	struct event *tick;
 	uint64_t serial;
@@ -264,12 +266,6 @@ int model_clusters_claim(struct vs_switch *sw);
 void model_clusters_release(struct vs_switch *sw);
 
 /**
- * model_cluster_find() - the cluster that entry port number @port leads to
- * Return: it, or NULL.
- */
-const struct vs_cluster *model_cluster_find(const struct vs_model *m, uint16_t port);
-
-/**
  * model_pool_take() - an address of the pool that no port has
  * @name:	the same name gets the same address, if it is free
  *
@@ -293,7 +289,11 @@ int model_learn_static(struct vs_port *port);
 int model_fdb_enter(struct vs_switch *sw, uint16_t fid, const struct rte_ether_addr *mac,
 		    uint16_t port);
 
-/** model_fdb_remove() - remove entries of @sw. Return: 0; -ENOMEM in a transaction. */
+/**
+ * model_fdb_remove() - remove entries of @sw
+ *
+ * Return: 0; in a transaction -ENOMEM, and -ENOTSUP for filters by time, by fids and by judge.
+ */
 int model_fdb_remove(struct vs_switch *sw, const struct vs_fdb_filter *filter);
 
 /** model_fdb_lost() - for each entry that leaves a table: count those that were learnt. */
@@ -310,6 +310,15 @@ void model_drain(struct vs_model *m);
 
 /** model_age() - forget addresses that were not seen for their switch's ageing time. */
 void model_age(struct vs_model *m);
+
+/** model_capture_fill() - the taps of the captures whose ports the arrays have. */
+void model_capture_fill(struct vs_conf *conf, const struct vs_model *m);
+
+/** model_capture_sweep() - free captures that were deleted and that no worker uses any more. */
+void model_capture_sweep(struct vs_model *m);
+
+/** model_events_lost() - say so, if workers lost events since the last call. */
+void model_events_lost(struct vs_model *m);
 
 /** model_stats_new() - counters for port @id at every worker. Return: 0 or -ENOMEM. */
 int model_stats_new(struct vs_model *m, uint16_t id);

@@ -154,7 +154,7 @@ static int del(struct vs_model *m, const struct vs_fdb_spec *spec, struct vs_fai
 	int err;
 
 	err = check_place(sw, spec, fail);
-	if (err)
+	if (err || !sw)
 		return err;
 	for (i = 0; i < VS_PORTS_MAX; i++) {
 		struct vs_port *port = m->port[i];

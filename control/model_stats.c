@@ -140,6 +140,32 @@ int vs_stats_each(struct vs_model *m, const char *name,
 	return err;
 }
 
+/* Events that worker @i found no room for, since it was made. */
+static uint64_t events_lost_by(const struct vs_model *m, unsigned int i)
+{
+	return __atomic_load_n(&vs_worker_ctx(m->env.workers[i])->events.lost, __ATOMIC_RELAXED);
+}
+
+void model_events_lost(struct vs_model *m)
+{
+	char text[96];
+	unsigned int i;
+
+	for (i = 0; i < m->env.n_workers; i++) {
+		uint64_t lost = events_lost_by(m, i);
+		uint64_t more = lost - m->events_lost[i];
+
+		if (more == 0)
+			continue;
+		m->events_lost[i] = lost;
+		(void)snprintf(text, sizeof(text),
+			       "worker %u had no room for %" PRIu64
+			       " events: control is too slow for them",
+			       vs_worker_config(m->env.workers[i])->index, more);
+		model_tell(m, VS_NOTICE_EVENTS_LOST, NULL, NULL, NULL, text);
+	}
+}
+
 int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view *view, void *ctx),
 		   void *ctx)
 {
@@ -161,6 +187,7 @@ int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view 
 			.rounds = stats.rounds,
 			.naps = stats.naps,
 			.tsc_hz = stats.tsc_hz,
+			.events_lost = events_lost_by(m, i),
 		};
 		err = visit(&view, ctx);
 	}

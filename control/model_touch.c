@@ -201,17 +201,19 @@ static void undo_statics(struct vs_txn *t)
 	while (t->notes > 0) {
 		const struct vs_static_note *note = &t->note[--t->notes];
 		struct vs_port *port = note->port;
-		uint32_t i = 0;
+		uint32_t i;
 
 		if (!note->added) {
 			/* Lists never shrink: there is room for what was on it. */
 			port->statics[port->n_statics++] = note->address;
 			continue;
 		}
-		while (i + 1 < port->n_statics &&
+		/* What came last is undone first: it is near the end of the list. */
+		i = port->n_statics - 1;
+		while (i > 0 &&
 		       (port->statics[i].vid != note->address.vid ||
 			!rte_is_same_ether_addr(&port->statics[i].mac, &note->address.mac)))
-			i++;
+			i--;
 		port->statics[i] = port->statics[--port->n_statics];
 	}
 }

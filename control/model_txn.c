@@ -333,11 +333,9 @@ static void tell_all(struct vs_model *m, struct vs_txn *t)
 
 	while ((n = TAILQ_FIRST(&t->tolds)) != NULL) {
 		const struct vs_notice notice = {
-			.type = n->type,
-			.sw = n->sw,
-			.port = n->port,
-			.mac = n->mac,
-			.text = n->text,
+			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not see what TAILQ_REMOVE does. */
+			.type = n->type, .sw = n->sw,     .port = n->port,
+			.mac = n->mac,   .text = n->text,
 		};
 		struct vs_port *port = n->type ? NULL : m->port[n->id];
 

@@ -40,8 +40,9 @@ struct vs_touched_port {
 	struct vs_port *port;
 	bool made;
 	bool removed;
-	bool set;    /* the device was told of changes: @set_what */
-	bool shared; /* of sharing */
+	bool set;     /* the device was told of changes: @set_what */
+	bool shared;  /* of sharing */
+	bool statics; /* the records of its static addresses are kept, those that came later, too */
 	unsigned int set_what;
 	char *addrs; /* of the device before it was told of others; NULL: it was not */
 	struct vs_port before;
@@ -200,7 +201,7 @@ int model_touch_made_switch(struct vs_switch *sw, struct vs_fail *fail);
 /** model_touch_static() - before the static address is added or removed. Return: as above. */
 int model_touch_static(struct vs_port *port, const struct vs_static *s, struct vs_fail *fail);
 
-/** model_touch_statics() - before all those of @port change their name. Return: as above. */
+/** model_touch_statics() - before all those of @port, which is touched, change their name. */
 int model_touch_statics(struct vs_port *port, struct vs_fail *fail);
 
 /** model_note_static() - the static address was added, or removed. Return: 0 or -ENOMEM. */

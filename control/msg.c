@@ -3,6 +3,8 @@
  * Building messages, and reading answers. Only the libmnl putters that know the size of the
  * buffer are used.
  */
+#include "control/msg.h"
+
 #include "control/tlv.h"
 
 #include <libmnl/libmnl.h>
@@ -10,6 +12,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+_Static_assert((int)VS_ATTR_COUNT_ <= (int)VS_ATTR_TABLE,
+	       "every attribute has its place in a table");
 
 /* ---- building ---- */
 
@@ -137,6 +142,12 @@ const char *vs_tlv_str(const struct nlattr *attr)
 	return attr ? mnl_attr_get_str(attr) : NULL;
 }
 
+const uint8_t *vs_tlv_bytes(const struct nlattr *attr, size_t *ret_len)
+{
+	*ret_len = attr ? mnl_attr_get_payload_len(attr) : 0;
+	return attr ? mnl_attr_get_payload(attr) : NULL;
+}
+
 bool vs_tlv_range(const struct nlattr *attr, unsigned int i, struct vs_range *ret_range)
 {
 	if (!attr || (i + 1) * sizeof(*ret_range) > mnl_attr_get_payload_len(attr))
@@ -174,12 +185,12 @@ static bool has_type(const struct nlattr *attr, enum vs_tlv_type type)
 	}
 }
 
-static int sort_attrs(const void *payload, size_t len, const struct nlattr **tb)
+static int sort_attrs(const void *payload, size_t len, const struct nlattr **tb, unsigned int n)
 {
 	const struct nlattr *attr = payload;
 	int left = (int)len;
 
-	memset(tb, 0, VS_ATTR_COUNT_ * sizeof(*tb));
+	memset(tb, 0, n * sizeof(*tb));
 	while (left > 0) {
 		const struct vs_attr_spec *spec;
 		unsigned int type;
@@ -191,7 +202,8 @@ static int sort_attrs(const void *payload, size_t len, const struct nlattr **tb)
 		if (spec) {
 			if (!has_type(attr, spec->type))
 				return -EBADMSG;
-			tb[type] = attr;
+			if (type < n)
+				tb[type] = attr;
 		}
 		left -= (int)MNL_ALIGN(attr->nla_len);
 		attr = mnl_attr_next(attr);
@@ -199,19 +211,19 @@ static int sort_attrs(const void *payload, size_t len, const struct nlattr **tb)
 	return 0;
 }
 
-int vs_answer_parse(const struct nlmsghdr *nlh, const struct nlattr **tb)
+int vs_answer_sort(const struct nlmsghdr *nlh, const struct nlattr **tb, unsigned int n)
 {
 	const size_t headers = NLMSG_HDRLEN + sizeof(struct vs_msghdr);
 
 	if (nlh->nlmsg_len < headers)
 		return -EBADMSG;
 	return sort_attrs(mnl_nlmsg_get_payload_offset(nlh, sizeof(struct vs_msghdr)),
-			  nlh->nlmsg_len - headers, tb);
+			  nlh->nlmsg_len - headers, tb, n);
 }
 
-int vs_answer_parse_nest(const struct nlattr *nest, const struct nlattr **tb)
+int vs_answer_sort_nest(const struct nlattr *nest, const struct nlattr **tb, unsigned int n)
 {
-	return sort_attrs(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest), tb);
+	return sort_attrs(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest), tb, n);
 }
 
 static int read_error_attr(const struct nlattr *attr, struct vs_refusal *refusal)

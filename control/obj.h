@@ -46,6 +46,7 @@ extern const struct vs_handler vs_obj_worker[];
 extern const struct vs_handler vs_obj_stats[];
 extern const struct vs_handler vs_obj_monitor[];
 extern const struct vs_handler vs_obj_state[];
+extern const struct vs_handler vs_obj_capture[];
 
 /**
  * vs_call_begin() - begin a record of the answer
@@ -65,8 +66,17 @@ const char *vs_call_str(const struct vs_call *call, enum vs_attr attr);
 /** vs_call_mac() - value of a MAC attribute; all zero if the request has none. */
 void vs_call_mac(const struct vs_call *call, enum vs_attr attr, struct rte_ether_addr *ret_mac);
 
+/** vs_call_rights() - what the client may do. */
+enum vs_rights vs_call_rights(const struct vs_call *call);
+
 /** vs_monitor_notice() - send a notice of the model to all subscribers; @ctx is the hub. */
 void vs_monitor_notice(const struct vs_notice *notice, void *ctx);
+
+/** vs_feed_more() - @s has room: queue captured frames, and what is to be said at the end. */
+void vs_feed_more(struct vs_session *s);
+
+/** vs_feed_free() - end the capture of @s, if it has one. */
+void vs_feed_free(struct vs_session *s);
 
 /** vs_monitor_overflow() - queue the notice that says how many @s lost, and start anew. */
 void vs_monitor_overflow(struct vs_session *s);

@@ -49,6 +49,8 @@ static const char *event_name(enum vs_notice_type type)
 		return "confirmed";
 	case VS_NOTICE_ROLLED_BACK:
 		return "rolled-back";
+	case VS_NOTICE_EVENTS_LOST:
+		return "events-lost";
 	}
 	return "unknown";
 }
@@ -108,6 +110,9 @@ void vs_monitor_overflow(struct vs_session *s)
 
 static int subscribe(struct vs_call *call, struct vs_fail *fail)
 {
+	if (call->session->feed)
+		return vs_fail_set(fail, -EBUSY, 0,
+				   "this connection captures: subscribe on another one");
 	call->session->subscribed = true;
 	return 0;
 }

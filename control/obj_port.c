@@ -56,8 +56,13 @@ static int read_mac(const struct vs_call *call, enum vs_mac_from *ret_from,
 	if (call->attr[VS_ATTR_MAC] && call->attr[VS_ATTR_MAC_AUTO])
 		return vs_fail_set(fail, -EINVAL, VS_ATTR_MAC_AUTO,
 				   "an address is given or taken from the pool, not both");
-	*ret_from = call->attr[VS_ATTR_MAC_AUTO] ? VS_MAC_AUTO : VS_MAC_GIVEN;
 	vs_call_mac(call, VS_ATTR_MAC, ret_mac);
+	if (call->attr[VS_ATTR_MAC_AUTO])
+		*ret_from = VS_MAC_AUTO;
+	else if (call->attr[VS_ATTR_MAC] && rte_is_zero_ether_addr(ret_mac))
+		*ret_from = VS_MAC_ANY;
+	else
+		*ret_from = VS_MAC_GIVEN;
 	return 0;
 }
 

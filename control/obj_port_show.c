@@ -2,6 +2,8 @@
 /* Ports: what is shown (GET). */
 #include "control/obj_port.h"
 
+#include "control/config.h"
+
 static void put_guest(struct vs_msg *msg, const struct vs_port_view *view)
 {
 	const struct vs_guest_info *guest = &view->guest.info;
@@ -35,39 +37,9 @@ static void put_uplink(struct vs_msg *msg, const struct vs_port_view *view)
 		vs_msg_put_str(msg, VS_ATTR_DETAIL, view->uplink.detail);
 }
 
-/* The VLANs of a trunk as ranges, as many as fit: a hostile list has 2,047 of them. */
-static void put_ranges(struct vs_msg *msg, const struct vs_vlans *v)
-{
-	struct vs_range range[VS_RANGES_MAX];
-	unsigned int n = 0;
-	unsigned int vid;
-	bool in = false;
-
-	for (vid = 1; vid < VS_VIDS_MAX && n < VS_RANGES_MAX; vid++) {
-		bool has = (v->allowed[vid / 64] >> (vid % 64)) & 1;
-
-		if (has && !in)
-			range[n].first = (uint16_t)vid;
-		if (!has && in)
-			range[n++].last = (uint16_t)(vid - 1);
-		in = has;
-	}
-	if (n)
-		vs_msg_put_bytes(msg, VS_ATTR_VLANS, range, n * sizeof(range[0]));
-}
-
 static void put_vlans(struct vs_msg *msg, const struct vs_port_view *view)
 {
-	static const uint32_t modes[] = {
-		[VS_VLAN_UNTAGGED] = VS_VLAN_MODE_UNTAGGED,
-		[VS_VLAN_ACCESS] = VS_VLAN_MODE_ACCESS,
-		[VS_VLAN_TRUNK] = VS_VLAN_MODE_TRUNK,
-	};
-
-	vs_msg_put_u32(msg, VS_ATTR_VLAN_MODE, modes[view->vlans->mode]);
-	if (view->vlans->vid)
-		vs_msg_put_u32(msg, VS_ATTR_VLAN, view->vlans->vid);
-	put_ranges(msg, view->vlans);
+	vs_config_put_vlans(msg, view->vlans);
 	vs_msg_put_u32(msg, VS_ATTR_PRIORITY, view->priority);
 	if (!rte_is_zero_ether_addr(&view->cluster))
 		vs_msg_put_bytes(msg, VS_ATTR_CLUSTER, &view->cluster, sizeof(view->cluster));

@@ -24,6 +24,7 @@ static int put_stats(const struct vs_stats_view *view, void *ctx)
 	vs_msg_put_u64(msg, VS_ATTR_SENT_BYTES, c->sent_bytes);
 	vs_msg_put_u64(msg, VS_ATTR_DROPPED_IN, vs_stats_drops(c, VS_DROP_SIDE_IN));
 	vs_msg_put_u64(msg, VS_ATTR_DROPPED_OUT, vs_stats_drops(c, VS_DROP_SIDE_OUT));
+	vs_msg_put_u64(msg, VS_ATTR_CYCLES, c->cycles);
 	return vs_call_end(ctx);
 }
 
@@ -59,7 +60,9 @@ static int put_drop(const struct vs_stats_view *view, enum vs_drop reason, struc
 	vs_msg_put_str(msg, VS_ATTR_SIDE, vs_drop_side(reason) == VS_DROP_SIDE_IN ? "in" : "out");
 	vs_msg_put_u64(msg, VS_ATTR_COUNT, view->counters.drops[reason]);
 	vs_msg_put_str(msg, VS_ATTR_TEXT, vs_drop_text(reason));
-	put_sample(msg, &view->counters.samples[reason]);
+	/* what guests say to each other is nothing for readers */
+	if (vs_call_rights(call) == VS_RIGHTS_ALL)
+		put_sample(msg, &view->counters.samples[reason]);
 	return vs_call_end(call);
 }
 

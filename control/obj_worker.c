@@ -16,6 +16,7 @@ static int put(const struct vs_worker_view *view, void *ctx)
 	vs_msg_put_u64(msg, VS_ATTR_ROUNDS, view->rounds);
 	vs_msg_put_u64(msg, VS_ATTR_NAPS, view->naps);
 	vs_msg_put_u64(msg, VS_ATTR_TSC_HZ, view->tsc_hz);
+	vs_msg_put_u64(msg, VS_ATTR_EVENTS_LOST, view->events_lost);
 	return vs_call_end(ctx);
 }
 

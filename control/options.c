@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/options.h"
 
+#include "control/metrics_place.h"
 #include "control/proto.h"
 #include "control/store.h"
 #include "control/version.h"
@@ -32,6 +33,10 @@ static void help(void)
 	       "  --state FILE       keep the configuration there (default: %s\n"
 	       "                     with the default socket, otherwise nothing is kept)\n"
 	       "  --no-state         keep nothing: start empty, forget everything at the end\n"
+	       "  --others WHAT      what they may do who are neither root nor in the group of the control\n"
+	       "                     socket: refuse (default; nothing), read (look, change nothing)\n"
+	       "  --metrics PLACE    counters for Prometheus, at unix:PATH or at 127.0.0.1:PORT or\n"
+	       "                     [::1]:PORT, as http://PLACE/metrics (default: nowhere)\n"
 	       "  --log-level LEVEL  error, warning, info (default) or debug\n"
 	       "  --memory MIB       memory for tables, %d..%d (default %d); no hugepages are needed\n"
 	       "  --cpu N            run the worker on processor N (default: any)\n"
@@ -42,6 +47,11 @@ static void help(void)
 	       "                     000 (default 00:15:5d:XX:X0:00, by this machine's id)\n"
 	       "  --pci ADDRESS      let an uplink take this PCI device (DDDD:BB:DD.F, bound to vfio-pci);\n"
 	       "                     may be given %d times; without it no PCI device is looked at\n"
+	       "  --user USER        become this user, with the few privileges that ports need\n"
+	       "  --group GROUP      and this group, that of the control socket (default: the user's)\n"
+	       "  --vm-group GROUP   group of the sockets that guest ports listen on: the VMMs'\n"
+	       "  --seccomp          refuse system calls that the switch does not need\n"
+	       "  --prepare          make what --user needs and only root can make, and end\n"
 	       "  --release-uplinks  put back what a killed daemon left changed on network cards, and end\n"
 	       "  --version          print the version\n"
 	       "  --help             print this\n",
@@ -54,6 +64,12 @@ static enum vs_options_verdict wrong_number(const char *option, const char *text
 {
 	fprintf(stderr, "vmswitchd: --%s: '%s' is not a number from %ld to %ld\n", option, text,
 		min, max);
+	return VS_OPTIONS_WRONG;
+}
+
+static enum vs_options_verdict wrong_word(const char *option, const char *text, const char *words)
+{
+	fprintf(stderr, "vmswitchd: --%s: '%s' is none of %s\n", option, text, words);
 	return VS_OPTIONS_WRONG;
 }
 
@@ -85,15 +101,64 @@ static enum vs_options_verdict take_pool(const char *arg, struct vs_options *o)
 	return VS_OPTIONS_WRONG;
 }
 
+static enum vs_options_verdict take_others(const char *arg, struct vs_options *o)
+{
+	if (strcmp(arg, "refuse") == 0)
+		o->others = VS_OTHERS_REFUSE;
+	else if (strcmp(arg, "read") == 0)
+		o->others = VS_OTHERS_READ;
+	else
+		return wrong_word("others", arg, "refuse, read");
+	return VS_OPTIONS_RUN;
+}
+
+static enum vs_options_verdict take_metrics(const char *arg, struct vs_options *o)
+{
+	char why[VS_METRICS_WHY_SIZE];
+	struct vs_metrics_place place;
+
+	if (vs_metrics_place_parse(arg, &place, why) == 0) {
+		o->metrics = arg;
+		return VS_OPTIONS_RUN;
+	}
+	fprintf(stderr, "vmswitchd: --metrics: %s\n", why);
+	return VS_OPTIONS_WRONG;
+}
+
+/* What a service says. */
+static enum vs_options_verdict take_service(int option, const char *arg, struct vs_options *o)
+{
+	switch (option) {
+	case 'u':
+		o->user = arg;
+		break;
+	case 'g':
+		o->group = arg;
+		break;
+	case 'G':
+		o->vm_group = arg;
+		break;
+	case 'S':
+		o->seccomp = true;
+		break;
+	default:
+		o->prepare = true;
+		break;
+	}
+	return VS_OPTIONS_RUN;
+}
+
 static enum vs_options_verdict take_option(int option, const char *arg, struct vs_options *o)
 {
 	long n;
 
+	if (strchr("ugGSP", option))
+		return take_service(option, arg, o);
 	switch (option) {
 	case 's':
 		o->socket = arg;
 		return VS_OPTIONS_RUN;
-	case 'S':
+	case 'f':
 		o->state = arg;
 		return VS_OPTIONS_RUN;
 	case 'N':
@@ -102,10 +167,11 @@ static enum vs_options_verdict take_option(int option, const char *arg, struct v
 	case 'l':
 		if (vs_log_parse_level(arg, &o->log_level) == 0)
 			return VS_OPTIONS_RUN;
-		fprintf(stderr,
-			"vmswitchd: --log-level: '%s' is none of error, warning, info, debug\n",
-			arg);
-		return VS_OPTIONS_WRONG;
+		return wrong_word("log-level", arg, "error, warning, info, debug");
+	case 'o':
+		return take_others(arg, o);
+	case 'M':
+		return take_metrics(arg, o);
 	case 'm':
 		if (!parse_number(arg, MEMORY_MIN_MIB, MEMORY_MAX_MIB, &n))
 			return wrong_number("memory", arg, MEMORY_MIN_MIB, MEMORY_MAX_MIB);
@@ -151,14 +217,21 @@ enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_option
 {
 	static const struct option table[] = {
 		{"socket", required_argument, NULL, 's'},
-		{"state", required_argument, NULL, 'S'},
+		{"state", required_argument, NULL, 'f'},
 		{"no-state", no_argument, NULL, 'N'},
+		{"others", required_argument, NULL, 'o'},
+		{"metrics", required_argument, NULL, 'M'},
 		{"log-level", required_argument, NULL, 'l'},
 		{"memory", required_argument, NULL, 'm'},
 		{"cpu", required_argument, NULL, 'c'},
 		{"nap", required_argument, NULL, 'n'},
 		{"mac-pool", required_argument, NULL, 'a'},
 		{"pci", required_argument, NULL, 'p'},
+		{"user", required_argument, NULL, 'u'},
+		{"group", required_argument, NULL, 'g'},
+		{"vm-group", required_argument, NULL, 'G'},
+		{"seccomp", no_argument, NULL, 'S'},
+		{"prepare", no_argument, NULL, 'P'},
 		{"release-uplinks", no_argument, NULL, 'r'},
 		{"version", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
@@ -188,8 +261,12 @@ enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_option
 	}
 	if (o.no_state)
 		o.state = NULL;
-	else if (!o.state && strcmp(o.socket, VS_SOCKET_DEFAULT) == 0)
+	else if (!o.state && o.socket && strcmp(o.socket, VS_SOCKET_DEFAULT) == 0)
 		o.state = VS_STATE_DEFAULT;
+	if ((o.group || o.prepare) && !o.user) {
+		fprintf(stderr, "vmswitchd: --%s needs --user\n", o.prepare ? "prepare" : "group");
+		return VS_OPTIONS_WRONG;
+	}
 	*ret_options = o;
 	return VS_OPTIONS_RUN;
 }

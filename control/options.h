@@ -3,6 +3,7 @@
 #ifndef VS_CONTROL_OPTIONS_H
 #define VS_CONTROL_OPTIONS_H
 
+#include "control/peer.h"
 #include "dataplane/core/log.h"
 
 #include <rte_ether.h>
@@ -18,11 +19,18 @@ struct vs_options {
 	const char *socket;
 	const char *state; /* file that keeps the configuration; NULL: nothing does */
 	bool no_state;
+	enum vs_others others; /* what clients may do that are neither root nor in the group */
+	const char *metrics;   /* where to serve metrics: "unix:PATH", "127.0.0.1:PORT"; or NULL */
 	enum vs_log_level log_level;
 	unsigned int memory_mib;             /* for tables; the guests' memory is their own */
 	unsigned int nap_us;                 /* sleep of an idle worker at a time; 0: never */
 	const char *pci[VS_OPTIONS_PCI_MAX]; /* devices that an uplink may take */
 	unsigned int n_pci;
+	const char *user;           /* whose privileges it runs with; NULL: the caller's */
+	const char *group;          /* NULL: the user's */
+	const char *vm_group;       /* of sockets for VMMs; NULL: the process's */
+	bool seccomp;               /* refuse system calls that are not on the list */
+	bool prepare;               /* make what only root can for @user, and end */
 	bool release_uplinks;       /* give back what a killed daemon left, and end */
 	int cpu;                    /* processor of the worker; -1: any that the process may use */
 	struct rte_ether_addr pool; /* first address of the MAC pool; all zero: by the machine's id */

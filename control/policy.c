@@ -110,6 +110,16 @@ static const struct vs_attr_spec specs[VS_ATTR_COUNT_] = {
 	[VS_ATTR_REWRITES]       = {.name = "rewrites", .type = VS_TLV_U64},
 	[VS_ATTR_SYNC_US]        = {.name = "sync-us", .type = VS_TLV_U64},
 	[VS_ATTR_WAITING]        = {.name = "waiting", .type = VS_TLV_U32},
+	[VS_ATTR_RIGHTS]         = {.name = "rights", .type = VS_TLV_U32},
+	[VS_ATTR_FILTER]         = {.name = "filter", .type = VS_TLV_FILTER, .min = 1, .max = VS_PROTO_FILTER_MAX},
+	[VS_ATTR_SNAPLEN]        = {.name = "snaplen", .type = VS_TLV_U32, .min = 1, .max = VS_PROTO_SNAPLEN_MAX},
+	[VS_ATTR_DROPS]          = {.name = "drops", .type = VS_TLV_FLAG},
+	[VS_ATTR_DIRECTION]      = {.name = "direction", .type = VS_TLV_U32, .min = 1, .max = 3},
+	[VS_ATTR_VERDICT]        = {.name = "verdict", .type = VS_TLV_U32},
+	[VS_ATTR_COPIES]         = {.name = "copies", .type = VS_TLV_U32},
+	[VS_ATTR_COPIES_DROPPED] = {.name = "copies-dropped", .type = VS_TLV_U32},
+	[VS_ATTR_CYCLES]         = {.name = "cycles", .type = VS_TLV_U64},
+	[VS_ATTR_EVENTS_LOST]    = {.name = "events-lost", .type = VS_TLV_U64},
 };
 /* clang-format on */
 
@@ -208,6 +218,15 @@ static const struct vs_policy policies[] = {
 
 	{VS_CMD_CONFIG_GET, "CONFIG_GET", VS_ANSWER_DUMP, {{0}}},
 	{VS_CMD_STATE_GET, "STATE_GET", VS_ANSWER_DUMP, {{0}}},
+	{VS_CMD_CAPTURE_START,
+	 "CAPTURE_START",
+	 VS_ANSWER_ACK,
+	 {{VS_ATTR_PORT, VS_MUST},
+	  {VS_ATTR_FILTER, VS_MAY},
+	  {VS_ATTR_SNAPLEN, VS_MAY},
+	  {VS_ATTR_DROPS, VS_MAY},
+	  {VS_ATTR_DIRECTION, VS_MAY}}},
+	{VS_CMD_CAPTURE_STOP, "CAPTURE_STOP", VS_ANSWER_ACK, {{0}}},
 
 	{VS_CMD_SUBSCRIBE, "SUBSCRIBE", VS_ANSWER_ACK, {{0}}},
 };

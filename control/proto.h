@@ -6,8 +6,15 @@
  * ---------
  * A Unix socket of type SOCK_SEQPACKET (default VS_SOCKET_DEFAULT, mode 0660). The daemon serves
  * root, its own user and members of the socket file's group; others are answered with one EPERM
- * error and the connection is closed. A client beyond VS_CLIENTS_MAX is answered with one EUSERS
- * error and closed. Errors of that kind carry sequence number 0.
+ * error and the connection is closed, unless the daemon was told to let them read (--others read,
+ * mode 0666). Errors of that kind carry sequence number 0, and so do those of the next paragraph.
+ *
+ * VS_CLIENTS_MAX clients are served at a time. When one more comes, another gives its place: it is
+ * answered with one EUSERS error and closed. It is one of lower rank (others, the group, root) than
+ * the newcomer, or one that is idle: that waits for no answer and has not subscribed. The lowest
+ * rank goes first, idle ones before busy ones, and of these the one that has asked for nothing the
+ * longest. An idle client of root or the group never gives its place to one of the others. If there
+ * is none to give its place, the newcomer is answered with one EUSERS error and closed.
  *
  * A request is one datagram of at most VS_REQUEST_MAX bytes that holds exactly one message. An
  * answer is one or more datagrams of at most VS_ANSWER_MAX bytes, each holding one or more whole
@@ -44,6 +51,17 @@
  * is closed. A client that lets an answer lie for VS_STALL_SECONDS is disconnected. The next
  * request of a client is read when the answers to the last one have been taken.
  *
+ * Rights
+ * ------
+ * A client may do everything, or read (RIGHTS in the answer to HELLO). Who may read can send HELLO,
+ * SWITCH_GET, PORT_GET, FDB_GET, STATS_GET, DROP_GET, WORKER_GET, CONFIG_GET, STATE_GET and
+ * SUBSCRIBE; any other command is answered with EPERM. Bytes of frames (SAMPLE) are left out of
+ * what readers get.
+ *
+ * Descriptors (SCM_RIGHTS) have no place in this protocol. Kernels from 6.16 on refuse to send them
+ * (EPERM); otherwise the daemon closes them, and disconnects a client whose descriptors take long
+ * to close.
+ *
  * Attributes
  * ----------
  * There is one numbering for all commands (enum vs_attr); an attribute means the same and has
@@ -60,6 +78,8 @@
  *	mac	6 bytes; in requests a unicast address or all zero
  *	gmac	6 bytes; any address
  *	ranges	pairs of u16, first and last of each range, 1..512 of them
+ *	filter	instructions of classic BPF (struct sock_filter of linux/filter.h, 8 bytes each),
+ *		1..512 of them
  *	flag	no payload; there or not
  *	bytes	any bytes, in answers only
  *	nest	attributes (NLA_F_NESTED set), in answers only
@@ -99,6 +119,10 @@
  *	CLUSTER		gmac	all zero: none
  *	DRY_RUN		flag
  *	CONFIRM		u32	seconds, 1..86400
+ *	FILTER		filter	jumps forward only, ends with a return
+ *	SNAPLEN		u32	1..32000
+ *	DROPS		flag
+ *	DIRECTION	u32	enum vs_direction
  *
  * Commands
  * --------
@@ -106,6 +130,7 @@
  *
  *	command		takes				answer
  *	HELLO		-				VERSION_MIN VERSION_MAX DAEMON PID
+ *							RIGHTS
  *	BATCH_BEGIN	DRY_RUN CONFIRM			-
  *	BATCH_END	-				a dry run: messages CHANGE COMMAND RECORD
  *	BATCH_ABORT	-				-
@@ -149,21 +174,30 @@
  *	STATS_GET	PORT				dump: PORT SWITCH VM RECEIVED
  *							RECEIVED_BYTES FORWARDED FLOODED CONSUMED
  *							ATTEMPTS SENT SENT_BYTES DROPPED_IN
- *							DROPPED_OUT
+ *							DROPPED_OUT CYCLES
  *	AUDIT_GET	-				dump: SUM NAME SWITCH? LEFT RIGHT TERMS
  *	DROP_GET	PORT				dump: PORT SWITCH VM REASON SIDE COUNT TEXT
  *							SAMPLE? { AGE_MS LENGTH BYTES }
  *	WORKER_GET	-				dump: ID CPU? TOTAL_CYCLES BUSY_CYCLES FRAMES
- *							ROUNDS NAPS TSC_HZ
+ *							ROUNDS NAPS TSC_HZ EVENTS_LOST
  *	CONFIG_GET	-				dump: COMMAND RECORD PROBLEM?
  *	STATE_GET	-				dump: STATE_FILE STATE_BYTES STATE_BASE
  *							TRANSACTIONS REWRITES SYNC_US WAITING
  *							PROBLEM?; nothing without a state file
+ *	CAPTURE_START	PORT! FILTER SNAPLEN DROPS	-
+ *			DIRECTION
+ *	CAPTURE_STOP	-				-
+ *	CAPTURE		from the daemon only		- a frame: TIME DIRECTION LENGTH VERDICT
+ *							  PORT? COPIES? COPIES_DROPPED? REASON?
+ *							  TEXT? LOST? BYTES
+ *							- the end: EVENT TEXT COUNT LOST
  *	SUBSCRIBE	-				-
  *	NOTICE		from the daemon only		TIME EVENT SWITCH? PORT? MAC? TEXT? LOST?
  *
  * "?" in an answer: left out when there is nothing to say. In SWITCH_SET and PORT_SET only what
  * is named changes, and at least one thing must be named; a MAC of all zero is "any".
+ * Without a MAC and MAC_AUTO, PORT_NEW makes a guest's port for any address, and a host port with
+ * one of the pool.
  *
  * The configuration: CONFIG_GET answers with one message per object, in an order in which they can
  * be made. RECORD holds the attributes of the request that makes it (COMMAND: SWITCH_NEW, PORT_NEW,
@@ -185,7 +219,12 @@
  *   what follows is dropped until BATCH_END or BATCH_ABORT.
  * - A connection that ends inside of a batch, or BATCH_ABORT: nothing has happened.
  * - The batches of all clients together hold at most VS_BATCH_MESSAGES_MAX messages and
- *   VS_BATCH_BYTES_MAX bytes, each message counted as 64 bytes more (ENOBUFS).
+ *   VS_BATCH_BYTES_MAX bytes, each message counted as 64 bytes more (ENOBUFS). If there is no room
+ *   left, the biggest batch to which nothing was added for VS_BATCH_IDLE_SECONDS is forgotten; its
+ *   client is told (ENOBUFS) when it sends the next message of it.
+ * - While BATCH_END runs nobody else is served. A batch whose messages have run for
+ *   VS_BATCH_SECONDS, or for VS_BATCH_CPU_SECONDS of the processor's time, before the last one is
+ *   begun, is undone (ETIME, for BATCH_END): it has to be sent as several batches.
  * - The socket, interface or card of a port that a batch removes is free for others after the batch
  *   (EBUSY). An uplink may be replaced by another: the old one works until the new one does.
  *
@@ -204,6 +243,16 @@
  * may stand between the messages of an answer, never inside of one). A subscriber that reads too
  * slowly loses notices, not the connection: when it has caught up it receives EVENT "overflow"
  * with the number of lost notices in LOST.
+ *
+ * Captures: after CAPTURE_START the connection receives a CAPTURE message with sequence number 0
+ * for each frame from or to the port that FILTER matches (all, if there is none), of which DROPS
+ * leaves those with at least one copy that was dropped. BYTES are its first SNAPLEN bytes (usually
+ * VS_PROTO_SNAPLEN_MAX), LENGTH is that of the whole frame. A reader that is too slow loses frames,
+ * not the connection: LOST of the next frame says how many were lost in front of it. CAPTURE_STOP,
+ * or the end of the port, ends the capture: what was captured before still comes, then a CAPTURE
+ * message with EVENT "end", why in TEXT, how many frames were sent in COUNT, and how many were
+ * lost behind the last one in LOST. One connection has one capture at a time, and is no subscriber
+ * as well; the daemon has VS_CAPTURES_MAX.
  *
  * Versions
  * --------
@@ -233,7 +282,11 @@ enum {
 	VS_CLIENTS_MAX = 64,
 	VS_BATCH_MESSAGES_MAX = 262144,
 	VS_BATCH_BYTES_MAX = 64 * 1024 * 1024,
+	VS_BATCH_IDLE_SECONDS = 10,
+	VS_BATCH_SECONDS = 5,
+	VS_BATCH_CPU_SECONDS = 3,
 	VS_STALL_SECONDS = 10,
+	VS_CAPTURES_MAX = 8,
 
 	/** Names with their final NUL. */
 	VS_PROTO_NAME_SIZE = 32,
@@ -243,6 +296,10 @@ enum {
 	VS_PROTO_IFNAME_SIZE = 16,
 	/** Uplinks and lists of addresses with their final NUL. */
 	VS_PROTO_UPLINK_SIZE = 256,
+	/** Instructions of the filter of a capture. */
+	VS_PROTO_FILTER_MAX = 512,
+	/** Bytes of a captured frame: what an answer has room for. */
+	VS_PROTO_SNAPLEN_MAX = 32000,
 };
 
 /** struct vs_msghdr - follows struct nlmsghdr in every message of type VS_MSG_TYPE */
@@ -287,6 +344,9 @@ enum vs_cmd {
 
 	VS_CMD_CONFIG_GET = 0x70,
 	VS_CMD_STATE_GET = 0x71,
+	VS_CMD_CAPTURE_START = 0x80,
+	VS_CMD_CAPTURE = 0x81,
+	VS_CMD_CAPTURE_STOP = 0x82,
 };
 
 /** Attributes. Numbers are never used again for something else. */
@@ -423,6 +483,20 @@ enum vs_attr {
 	VS_ATTR_REWRITES = 106,     /* u64: since the daemon was started */
 	VS_ATTR_SYNC_US = 107,      /* u64: how long the last one took to be on disk */
 	VS_ATTR_WAITING = 108,      /* u32: objects that could not be made */
+	/* captures */
+	VS_ATTR_FILTER = 110,
+	VS_ATTR_SNAPLEN = 111,
+	VS_ATTR_DROPS = 112,
+	VS_ATTR_DIRECTION = 113,
+	VS_ATTR_VERDICT = 114,        /* u32: enum vs_verdict */
+	VS_ATTR_COPIES = 115,         /* u32: ports that a flooded frame was meant for */
+	VS_ATTR_COPIES_DROPPED = 116, /* u32: of these, those that did not get it */
+
+	VS_ATTR_CYCLES = 117,      /* u64: of workers, for frames from the port */
+	VS_ATTR_EVENTS_LOST = 118, /* u64: that the worker had no room for */
+
+	/* HELLO */
+	VS_ATTR_RIGHTS = 120, /* u32: enum vs_rights */
 
 	VS_ATTR_COUNT_, /* one more than the highest number */
 	VS_ATTR_MAX = VS_ATTR_COUNT_ - 1,
@@ -434,6 +508,12 @@ enum vs_change {
 	VS_CHANGE_BEFORE = 2, /* changed: the record as it is */
 	VS_CHANGE_AFTER = 3,  /* changed: the record as it would be */
 	VS_CHANGE_REMOVED = 4,
+};
+
+/** What a client may do (VS_ATTR_RIGHTS). */
+enum vs_rights {
+	VS_RIGHTS_READ = 1, /* see what is there */
+	VS_RIGHTS_ALL = 2,
 };
 
 /** Kinds of switches and ports (VS_ATTR_KIND). */
@@ -459,6 +539,21 @@ enum vs_vlan {
 	VS_VLAN_MODE_UNTAGGED = 1,
 	VS_VLAN_MODE_ACCESS = 2, /* untagged frames of VLAN */
 	VS_VLAN_MODE_TRUNK = 3,  /* tagged frames of VLANS, untagged ones of VLAN */
+};
+
+/** Which way a captured frame went (VS_ATTR_DIRECTION). */
+enum vs_direction {
+	VS_DIRECTION_FROM = 1, /* the port sent it */
+	VS_DIRECTION_TO = 2,   /* it was meant for the port */
+	VS_DIRECTION_BOTH = 3, /* in CAPTURE_START */
+};
+
+/** What became of a captured frame (VS_ATTR_VERDICT). */
+enum vs_verdict {
+	VS_VERDICT_FORWARDED = 1, /* to PORT */
+	VS_VERDICT_FLOODED = 2,   /* to COPIES ports; COPIES_DROPPED dropped it, for REASON */
+	VS_VERDICT_DELIVERED = 3, /* to the captured port, from PORT */
+	VS_VERDICT_DROPPED = 4,   /* for REASON; at PORT, or from PORT, if it is there */
 };
 
 /** Who makes the socket of a guest port (VS_ATTR_MODE). */

@@ -31,8 +31,10 @@ struct message {
 };
 
 struct way {
+	struct vs_model *m;
 	struct object *object;
 	unsigned int n;
+	unsigned int asides; /* names that were tried; see step_aside() */
 	STAILQ_HEAD(, message) messages;
 	int error;
 	/* the one being written */
@@ -167,7 +169,7 @@ static bool differs(const struct nlattr *a, const struct nlattr *b)
 
 /* ---- the steps ---- */
 
-static void delete (struct way *way, const struct object *o, enum vs_cmd cmd)
+static void remove_object(struct way *way, const struct object *o, enum vs_cmd cmd)
 {
 	begin(way, cmd);
 	vs_msg_put_str(&way->msg, VS_ATTR_NAME, name_of(o));
@@ -191,6 +193,26 @@ static void rename_object(struct way *way, const struct object *o, const char *t
 	end(way);
 }
 
+/* Is there such a switch or port, or was there, or will there be one on the way? */
+static bool is_used(const struct way *way, const char *name)
+{
+	struct vs_config_key key = {.object = VS_CONFIG_SWITCH};
+	struct vs_config_place place;
+	unsigned int i;
+
+	(void)rte_strscpy(key.name, name, sizeof(key.name));
+	if (vs_config_find(way->m, &key, &place))
+		return true;
+	key.object = VS_CONFIG_PORT;
+	if (vs_config_find(way->m, &key, &place))
+		return true;
+	for (i = 0; i < way->n; i++) {
+		if (strcmp(way->object[i].key.name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void step_aside(struct way *way, struct object *o)
 {
 	char aside[VS_NAME_MAX];
@@ -202,7 +224,10 @@ static void step_aside(struct way *way, struct object *o)
 		return;
 	if (!is_needed(way, o))
 		return;
-	(void)snprintf(aside, sizeof(aside), ".rollback-%u", (unsigned int)(o - way->object));
+	/* Users may choose names like that, too. There are more numbers than names in use. */
+	do {
+		(void)snprintf(aside, sizeof(aside), ".rollback-%u", way->asides++);
+	} while (is_used(way, aside));
 	rename_object(way, o, aside);
 	(void)rte_strscpy(o->aside, aside, sizeof(o->aside));
 }
@@ -326,26 +351,22 @@ static void take_step(struct way *way, unsigned int step, struct object *o)
 	if (step == 1 && fdb && is_made(o))
 		delete_address(way, o);
 	else if (step == 2 && is_port(o) && is_made(o))
-		delete (way, o, VS_CMD_PORT_DEL);
+		remove_object(way, o, VS_CMD_PORT_DEL);
 	else if (step == 3)
 		step_aside(way, o);
 	else if ((step == 4 && sw && is_gone(o)) || (step == 8 && is_port(o) && is_gone(o)) ||
 		 (step == 10 && is_uplink(o) && is_gone(o)) || (step == 11 && fdb && is_gone(o)))
 		write_record(way, o->before);
-	else if (step == 5 && sw && is_changed(o) && takes_all(o))
+	else if (sw && is_changed(o) && step == (takes_all(o) ? 5 : 9))
 		restore_switch(way, o);
 	else if (step == 5 && sw && is_changed(o) && strcmp(name_of(o), o->key.name) != 0)
 		take_name(way, o);
 	else if (step == 6 && is_port(o) && is_changed(o))
 		give_up_addresses(way, o);
-	else if (step == 7 && is_port(o) && is_changed(o))
-		restore_port(way, o);
-	else if (step == 9 && sw && is_changed(o) && !takes_all(o))
-		restore_switch(way, o);
-	else if (step == 10 && is_uplink(o) && is_changed(o))
+	else if (is_changed(o) && ((step == 7 && is_port(o)) || (step == 10 && is_uplink(o))))
 		restore_port(way, o);
 	else if (step == 12 && sw && is_made(o))
-		delete (way, o, VS_CMD_SWITCH_DEL);
+		remove_object(way, o, VS_CMD_SWITCH_DEL);
 }
 
 /* ---- going it ---- */
@@ -427,6 +448,7 @@ int vs_rollback(struct vs_model *m, struct vs_fail *fail)
 
 	if (!way)
 		return vs_fail_set(fail, -ENOMEM, 0, "no memory for the way back");
+	way->m = m;
 	STAILQ_INIT(&way->messages);
 	err = find_way(m, way);
 	if (err)

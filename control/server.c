@@ -4,145 +4,58 @@
 #include "control/obj.h"
 #include "control/session.h"
 #include "dataplane/core/log.h"
+#include "dataplane/core/reap.h"
+#include "dataplane/core/sock.h"
 
 #include <event2/event.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 enum {
 	ACCEPTS_PER_TURN = 16,
 	BACKLOG = 128,
-	SOCKET_MODE = 0660,
-	/** How long to wait for another daemon that is just making its socket. */
-	LOCK_TRIES = 100,
-	LOCK_WAIT_US = 10 * 1000,
+	MODE_REFUSE = 0660,
+	MODE_READ = 0666,
 };
 
 /**
  * struct vs_server - the listening socket
- * @gid:	group of the socket file; its members may connect
- * @dev, @ino:	of the socket file, so that only our own is removed
+ * @sock:	members of its file's group may do everything
+ * @strangers:	account of descriptors that those who were turned away sent
  * @pause_ev:	accepts again after the daemon had run out of descriptors
  */
 struct vs_server {
 	struct vs_hub hub;
-	struct sockaddr_un addr;
-	int fd;
-	gid_t gid;
-	dev_t dev;
-	ino_t ino;
+	char path[VS_PROTO_PATH_SIZE];
+	struct vs_sock sock;
+	enum vs_others others;
+	struct vs_reap *strangers;
 	struct event *accept_ev;
 	struct event *pause_ev;
 };
 
 static struct vs_log_limit refused_limit = {.burst = 10, .interval_s = 60};
+static struct vs_log_limit displaced_limit = {.burst = 10, .interval_s = 60};
 
-/* ---- the socket file ---- */
-
-/**
- * lock_folder() - keep two daemons from replacing the same stale socket
- * Return: descriptor to close after listen(), or -errno.
- */
-static int lock_folder(const char *path)
-{
-	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	int fd, i;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	for (i = 0; i < LOCK_TRIES; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return fd;
-		usleep(LOCK_WAIT_US);
-	}
-	close(fd);
-	return -EADDRINUSE;
-}
-
-/** clear_stale() - remove a socket file nobody answers on. Return: 0, or why not. */
-static int clear_stale(const struct sockaddr_un *addr)
-{
-	struct stat st;
-	int fd, ret;
-
-	if (lstat(addr->sun_path, &st))
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -ENOTSOCK;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	ret = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) ? -errno : 0;
-	close(fd);
-	/* connected, or its backlog is full, or it is a socket of another type: alive */
-	if (ret != -ECONNREFUSED)
-		return ret == -EACCES || ret == -EPERM ? ret : -EADDRINUSE;
-	return unlink(addr->sun_path) ? -errno : 0;
-}
-
-static int bind_socket(struct vs_server *server)
-{
-	struct stat st;
-	mode_t before;
-	int ret;
-
-	/*
-	 * The file gets the socket's own mode, so that it is never more open than this. Not by
-	 * chmod(), which would follow a link that somebody else puts in its place.
-	 */
-	if (fchmod(server->fd, SOCKET_MODE))
-		return -errno;
-	before = umask(0);
-	ret = bind(server->fd, (const struct sockaddr *)&server->addr, sizeof(server->addr))
-		      ? -errno
-		      : 0;
-	(void)umask(before);
-	if (ret)
-		return ret;
-	if (listen(server->fd, BACKLOG) || lstat(server->addr.sun_path, &st)) {
-		ret = -errno;
-		unlink(server->addr.sun_path);
-		return ret;
-	}
-	server->gid = st.st_gid;
-	server->dev = st.st_dev;
-	server->ino = st.st_ino;
-	return 0;
-}
+/* ---- the socket ---- */
 
 static int open_socket(struct vs_server *server)
 {
-	int lock, ret;
+	const struct vs_sock_spec spec = {
+		.path = server->path,
+		.type = SOCK_SEQPACKET,
+		.mode = server->others == VS_OTHERS_READ ? MODE_READ : MODE_REFUSE,
+		.backlog = BACKLOG,
+		.rivals = VS_SOCK_RIVALS,
+		.fds = VS_SOCK_FDS_REFUSED,
+	};
 
-	lock = lock_folder(server->addr.sun_path);
-	if (lock < 0)
-		return lock;
-	ret = clear_stale(&server->addr);
-	if (ret)
-		goto out_unlock;
-	server->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (server->fd < 0) {
-		ret = -errno;
-		goto out_unlock;
-	}
-	ret = bind_socket(server);
-	if (ret)
-		close(server->fd);
-out_unlock:
-	close(lock);
-	return ret;
+	return vs_sock_listen_as(&spec, &server->sock);
 }
 
 static void log_failure(const char *path, int error)
@@ -165,77 +78,104 @@ static void log_failure(const char *path, int error)
 
 /* ---- clients ---- */
 
-/** in_group() - is the peer of @fd a member of @gid, by its first or any other group? */
-static bool in_group(int fd, const struct ucred *cred, gid_t gid)
-{
-	socklen_t len = 0;
-	bool found = false;
-	gid_t *groups;
-	size_t i;
+/*
+ * DOC: who gets in
+ *
+ * There are places for VS_CLIENTS_MAX. A newcomer who finds none takes that of another: of the
+ * lowest rank there is, of those one that is idle, and of those the one that has been so for the
+ * longest, as the hub's sessions are in that order. Who is busy gives its place only to somebody
+ * of a higher rank. So connections that were opened and forgotten, by whomever, keep nobody out,
+ * and what the others do never keeps out root and the group.
+ */
 
-	if (cred->gid == gid)
+/* May a newcomer of @rank take the place of @s? */
+static bool may_displace(enum vs_rank rank, const struct vs_session *s)
+{
+	if (s->peer.rank < rank)
 		return true;
-	/* asked for no room, it says how much there must be */
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == 0 || errno != ERANGE)
-		return false;
-	groups = malloc(len);
-	if (!groups)
-		return false;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) == 0) {
-		for (i = 0; i < len / sizeof(*groups); i++)
-			found |= groups[i] == gid;
-	}
-	free(groups);
-	return found;
+	/* root and the group may do the same, so neither keeps a place for nothing */
+	return vs_session_is_idle(s) && (s->peer.rank == rank || rank != VS_RANK_OTHER);
 }
 
-static bool may_connect(const struct vs_server *server, int fd, struct ucred *ret_cred)
+static struct vs_session *find_place(const struct vs_hub *hub, enum vs_rank rank)
 {
-	socklen_t len = sizeof(*ret_cred);
+	struct vs_session *best = NULL;
+	struct vs_session *s;
 
-	*ret_cred = (struct ucred){.uid = (uid_t)-1, .gid = (gid_t)-1};
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_cred, &len))
-		return false;
-	return ret_cred->uid == 0 || ret_cred->uid == geteuid() ||
-	       in_group(fd, ret_cred, server->gid);
+	TAILQ_FOREACH(s, &hub->sessions, link) {
+		if (!may_displace(rank, s))
+			continue;
+		if (!best || s->peer.rank < best->peer.rank ||
+		    (s->peer.rank == best->peer.rank && vs_session_is_idle(s) &&
+		     !vs_session_is_idle(best)))
+			best = s;
+	}
+	return best;
+}
+
+/* Return: 0, or -EUSERS: nobody gives its place to @peer. */
+static int make_room(struct vs_hub *hub, const struct vs_peer *peer)
+{
+	struct vs_refusal why = {.error = -EUSERS};
+	struct vs_session *s;
+
+	if (hub->n_sessions < VS_CLIENTS_MAX)
+		return 0;
+	s = find_place(hub, peer->rank);
+	if (!s)
+		return -EUSERS;
+	(void)snprintf(why.text, sizeof(why.text),
+		       "disconnected after %" PRIu64 " s without a request: there are %d clients, "
+		       "and one more came",
+		       vs_session_idle_s(s), VS_CLIENTS_MAX);
+	vs_log_limited(&displaced_limit, VS_LOG_INFO,
+		       "control: user %u (process %d), without a request for %" PRIu64
+		       " s, gave its place to user %u (process %d)",
+		       s->peer.uid, (int)s->peer.pid, vs_session_idle_s(s), peer->uid,
+		       (int)peer->pid);
+	hub->counts.displaced++;
+	vs_session_dismiss(s, &why);
+	return 0;
 }
 
 /** turn_away() - one error, then the end of the connection. */
-static void turn_away(int fd, const struct vs_refusal *refusal)
+static void turn_away(struct vs_server *server, int fd, const struct vs_peer *peer,
+		      const struct vs_refusal *refusal)
 {
 	uint32_t buf[512 / 4];
 	struct vs_msg msg;
 
 	vs_msg_init_error(&msg, buf, sizeof(buf), NULL, refusal);
 	(void)send(fd, buf, msg.nlh->nlmsg_len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	vs_log_limited(&refused_limit, VS_LOG_WARNING, "control: client refused: %s",
-		       refusal->text);
-	close(fd);
+	server->hub.counts.refused_clients++;
+	vs_log_limited(&refused_limit, VS_LOG_WARNING, "control: client (process %d) refused: %s",
+		       (int)peer->pid, refusal->text);
+	vs_reap_socket(server->strangers, fd);
 }
 
 static void admit(struct vs_server *server, int fd)
 {
 	struct vs_refusal refusal = {0};
-	struct ucred cred;
+	struct vs_peer peer;
 
-	if (!may_connect(server, fd, &cred)) {
+	vs_peer_find(fd, server->sock.gid, &peer);
+	if (peer.rank == VS_RANK_OTHER && server->others == VS_OTHERS_REFUSE) {
 		refusal.error = -EPERM;
-		snprintf(refusal.text, sizeof(refusal.text),
-			 "user %u is neither root, nor the user of vmswitchd, nor in group %u of "
-			 "its socket",
-			 cred.uid, server->gid);
-		turn_away(fd, &refusal);
-		return;
-	}
-	if (server->hub.n_sessions >= VS_CLIENTS_MAX) {
+		(void)snprintf(refusal.text, sizeof(refusal.text),
+			       "user %u is neither root, nor the user of vmswitchd, nor in group "
+			       "%u of its socket",
+			       peer.uid, server->sock.gid);
+	} else if (make_room(&server->hub, &peer)) {
 		refusal.error = -EUSERS;
-		snprintf(refusal.text, sizeof(refusal.text),
-			 "%d clients are connected already: no room for one more", VS_CLIENTS_MAX);
-		turn_away(fd, &refusal);
-		return;
+		(void)snprintf(refusal.text, sizeof(refusal.text),
+			       "%d clients are connected and busy: no room for one more (user %u)",
+			       VS_CLIENTS_MAX, peer.uid);
+	} else if (vs_session_open(&server->hub, fd, &peer)) {
+		refusal.error = -ENOMEM;
+		(void)snprintf(refusal.text, sizeof(refusal.text), "out of memory");
 	}
-	if (vs_session_open(&server->hub, fd, cred.pid))
-		close(fd);
+	if (refusal.error)
+		turn_away(server, fd, &peer, &refusal);
 }
 
 static void on_accept(evutil_socket_t listen_fd, short what, void *ctx)
@@ -268,13 +208,27 @@ static void on_pause_end(evutil_socket_t fd, short what, void *ctx)
 	event_add(server->accept_ev, NULL);
 }
 
+void vs_server_counts(const struct vs_server *server, struct vs_server_counts *ret_counts)
+{
+	const struct vs_session *s;
+
+	*ret_counts = server->hub.counts;
+	TAILQ_FOREACH(s, &server->hub.sessions, link) {
+		if (vs_peer_rights(&s->peer) == VS_RIGHTS_ALL)
+			ret_counts->clients_all++;
+		else
+			ret_counts->clients_read++;
+	}
+}
+
 /* ---- life ---- */
 
 static int make_events(struct vs_server *server)
 {
 	struct event_base *base = server->hub.base;
 
-	server->accept_ev = event_new(base, server->fd, EV_READ | EV_PERSIST, on_accept, server);
+	server->accept_ev =
+		event_new(base, server->sock.fd, EV_READ | EV_PERSIST, on_accept, server);
 	server->pause_ev = evtimer_new(base, on_pause_end, server);
 	if (server->accept_ev && server->pause_ev && vs_confirm_open(&server->hub) == 0 &&
 	    event_add(server->accept_ev, NULL) == 0)
@@ -288,18 +242,8 @@ static int make_events(struct vs_server *server)
 	return -ENOMEM;
 }
 
-static void remove_file(const struct vs_server *server)
-{
-	struct stat st;
-
-	if (lstat(server->addr.sun_path, &st) == 0 && st.st_dev == server->dev &&
-	    st.st_ino == server->ino)
-		unlink(server->addr.sun_path);
-}
-
 int vs_server_new(const struct vs_server_config *config, struct vs_server **ret_server)
 {
-	size_t len = strlen(config->path);
 	struct vs_server *server;
 	int ret = -ENOMEM;
 
@@ -310,15 +254,18 @@ int vs_server_new(const struct vs_server_config *config, struct vs_server **ret_
 	server->hub.model = config->model;
 	server->hub.store = config->store;
 	server->hub.version = config->version;
+	server->others = config->others;
 	TAILQ_INIT(&server->hub.sessions);
-	server->addr.sun_family = AF_UNIX;
+	server->strangers = vs_reap_new();
+	if (!server->strangers)
+		goto err_free;
 	ret = -ENAMETOOLONG;
-	if (len >= sizeof(server->addr.sun_path))
-		goto err_free;
-	memcpy(server->addr.sun_path, config->path, len + 1);
-	ret = len ? open_socket(server) : -EINVAL;
+	if (strlen(config->path) >= sizeof(server->path))
+		goto err_reap;
+	memcpy(server->path, config->path, strlen(config->path) + 1);
+	ret = open_socket(server);
 	if (ret)
-		goto err_free;
+		goto err_reap;
 	ret = make_events(server);
 	if (ret)
 		goto err_close;
@@ -327,8 +274,9 @@ int vs_server_new(const struct vs_server_config *config, struct vs_server **ret_
 	return 0;
 
 err_close:
-	remove_file(server);
-	close(server->fd);
+	vs_sock_close(server->path, &server->sock);
+err_reap:
+	vs_reap_put(server->strangers);
 err_free:
 	free(server);
 err_log:
@@ -346,7 +294,7 @@ void vs_server_free(struct vs_server *server)
 	vs_confirm_close(&server->hub);
 	event_free(server->pause_ev);
 	event_free(server->accept_ev);
-	remove_file(server);
-	close(server->fd);
+	vs_sock_close(server->path, &server->sock);
+	vs_reap_put(server->strangers);
 	free(server);
 }

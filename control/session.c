@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
+#include <time.h>
 
 /*
  * DOC: flow control
@@ -25,12 +25,17 @@
  * nothing for VS_STALL_SECONDS is disconnected; a subscriber is not (somebody may look at a
  * stopped terminal), it loses notices instead.
  *
+ * Notices and captured frames that wait do not keep requests from being read: a client may stop a
+ * capture that never stops sending. What one request adds is an answer, and that does.
+ *
  * One callback handles at most REQUESTS_PER_TURN requests or produces one slice, then all other
  * descriptors of the event loop get their turn.
  */
 enum {
 	REQUESTS_PER_TURN = 16,
 	NOTICE_BYTES_MAX = 64 * 1024,
+	/** Of captured frames; more of them wait in the rings of the capture. */
+	FEED_BYTES_MAX = 256 * 1024,
 	/** Dumps fill datagrams up to this size. */
 	DGRAM_FILL = 16 * 1024,
 };
@@ -47,6 +52,14 @@ _Static_assert(DGRAM_FILL <= (int)VS_ANSWER_MAX && DGRAM_FILL >= (int)VS_MESSAGE
 	       "it all fits");
 
 static struct vs_log_limit dropped_limit = {.burst = 10, .interval_s = 60};
+
+static uint64_t now_s(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (uint64_t)ts.tv_sec;
+}
 
 static struct vs_dgram *queue_dgram(struct vs_session *s, size_t room)
 {
@@ -105,6 +118,24 @@ void vs_session_notify(struct vs_session *s, const struct nlmsghdr *nlh)
 	event_add(s->write_ev, NULL);
 }
 
+int vs_session_feed(struct vs_session *s, const struct nlmsghdr *nlh)
+{
+	struct vs_dgram *d = STAILQ_EMPTY(&s->out) ? NULL : s->out_last;
+	size_t len = NLMSG_ALIGN(nlh->nlmsg_len);
+
+	if (s->notice_bytes + len > FEED_BYTES_MAX)
+		return -ENOBUFS;
+	if (!d || !d->notice || len > d->room - d->len)
+		d = queue_dgram(s, len > DGRAM_FILL ? len : DGRAM_FILL);
+	if (!d)
+		return -ENOMEM;
+	d->notice = true;
+	s->notice_bytes += len;
+	append(s, d, nlh);
+	event_add(s->write_ev, NULL);
+	return 0;
+}
+
 /** send_some() - hand datagrams to the socket until it is full. Return: 0, or -errno. */
 static int send_some(struct vs_session *s)
 {
@@ -127,7 +158,7 @@ static int send_some(struct vs_session *s)
 
 static bool is_busy(const struct vs_session *s)
 {
-	return !STAILQ_EMPTY(&s->out) || s->dump.request;
+	return s->out_bytes > s->notice_bytes || s->dump.request;
 }
 
 /** settle() - send, then wait for what comes next; or close. @s may be gone afterwards. */
@@ -142,19 +173,18 @@ static void settle(struct vs_session *s)
 		vs_monitor_overflow(s);
 		s->broken = send_some(s);
 	}
-	if (!s->broken && is_busy(s)) {
-		event_del(s->read_ev);
-		ret = event_add(s->write_ev, s->subscribed ? NULL : &stall);
-	} else if (!s->broken) {
-		event_del(s->write_ev);
-		ret = event_add(s->read_ev, NULL);
-	}
+	if (!s->broken)
+		ret = is_busy(s) ? event_del(s->read_ev) : event_add(s->read_ev, NULL);
+	if (!s->broken && !ret && (is_busy(s) || !STAILQ_EMPTY(&s->out)))
+		ret = event_add(s->write_ev, s->subscribed || s->feed ? NULL : &stall);
+	else if (!s->broken && !ret)
+		ret = event_del(s->write_ev);
 	if (s->broken || ret)
 		vs_session_close(s);
 }
 
 /* Take one datagram; descriptors have no business here. Return: its length as sent, or -1. */
-static ssize_t receive(int fd, void *buf, size_t size)
+static ssize_t receive(struct vs_session *s, void *buf, size_t size)
 {
 	union {
 		struct cmsghdr align;
@@ -168,11 +198,19 @@ static ssize_t receive(int fd, void *buf, size_t size)
 		.msg_controllen = sizeof(control.bytes),
 	};
 	/* MSG_TRUNC: the length as it was sent, not as it fitted */
-	ssize_t n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+	ssize_t n = recvmsg(s->fd, &mh, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
 
 	if (n >= 0)
-		vs_reap_received(NULL, &mh);
+		vs_reap_received(s->reap, &mh);
 	return n;
+}
+
+/** touch() - it is not idle: it goes to the end of the line. */
+static void touch(struct vs_session *s)
+{
+	s->active_s = now_s();
+	TAILQ_REMOVE(&s->hub->sessions, s, link);
+	TAILQ_INSERT_TAIL(&s->hub->sessions, s, link);
 }
 
 static void on_read(evutil_socket_t fd, short what, void *ctx)
@@ -181,7 +219,7 @@ static void on_read(evutil_socket_t fd, short what, void *ctx)
 	int i;
 
 	for (i = 0; i < REQUESTS_PER_TURN && !is_busy(s) && !s->broken; i++) {
-		ssize_t n = receive(fd, s->hub->request, sizeof(s->hub->request));
+		ssize_t n = receive(s, s->hub->request, sizeof(s->hub->request));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -191,6 +229,12 @@ static void on_read(evutil_socket_t fd, short what, void *ctx)
 			s->broken = n < 0 ? -errno : -ECONNRESET;
 			break;
 		}
+		/* whoever has us close what cannot be closed does so once */
+		if (vs_reap_in_debt(s->reap)) {
+			s->broken = -EPROTO;
+			break;
+		}
+		touch(s);
 		vs_dispatch(s, s->hub->request, (size_t)n);
 		if (!s->broken)
 			s->broken = send_some(s);
@@ -206,17 +250,19 @@ static void on_write(evutil_socket_t fd, short what, void *ctx)
 		vs_log_limited(&dropped_limit, VS_LOG_WARNING,
 			       "control: client (process %d) took no answer for %d s: "
 			       "disconnected",
-			       (int)s->pid, VS_STALL_SECONDS);
+			       (int)s->peer.pid, VS_STALL_SECONDS);
 		vs_session_close(s);
 		return;
 	}
 	s->broken = send_some(s);
 	if (!s->broken && STAILQ_EMPTY(&s->out) && s->dump.request)
 		vs_dispatch_more(s);
+	if (!s->broken && s->feed)
+		vs_feed_more(s);
 	settle(s);
 }
 
-int vs_session_open(struct vs_hub *hub, int fd, pid_t pid)
+int vs_session_open(struct vs_hub *hub, int fd, const struct vs_peer *peer)
 {
 	struct vs_session *s = calloc(1, sizeof(*s));
 
@@ -224,11 +270,13 @@ int vs_session_open(struct vs_hub *hub, int fd, pid_t pid)
 		return -ENOMEM;
 	s->hub = hub;
 	s->fd = fd;
-	s->pid = pid;
+	s->peer = *peer;
+	s->active_s = now_s();
+	s->reap = vs_reap_new();
 	STAILQ_INIT(&s->out);
 	s->read_ev = event_new(hub->base, fd, EV_READ | EV_PERSIST, on_read, s);
 	s->write_ev = event_new(hub->base, fd, EV_WRITE, on_write, s);
-	if (!s->read_ev || !s->write_ev || event_add(s->read_ev, NULL))
+	if (!s->reap || !s->read_ev || !s->write_ev || event_add(s->read_ev, NULL))
 		goto err_free;
 	TAILQ_INSERT_TAIL(&hub->sessions, s, link);
 	hub->n_sessions++;
@@ -239,6 +287,7 @@ err_free:
 		event_free(s->write_ev);
 	if (s->read_ev)
 		event_free(s->read_ev);
+	vs_reap_put(s->reap);
 	free(s);
 	return -ENOMEM;
 }
@@ -247,6 +296,7 @@ void vs_session_close(struct vs_session *s)
 {
 	struct vs_dgram *d;
 
+	vs_feed_free(s);
 	/* a last word, such as the error that this connection is closed for */
 	if (s->broken == -EBADMSG)
 		(void)send_some(s);
@@ -260,6 +310,29 @@ void vs_session_close(struct vs_session *s)
 	event_free(s->read_ev);
 	event_free(s->write_ev);
 	free(s->dump.request);
-	close(s->fd);
+	/* requests that were not read may hold descriptors, whose end may be long in coming */
+	vs_reap_socket(s->reap, s->fd);
+	vs_reap_put(s->reap);
 	free(s);
+}
+
+bool vs_session_is_idle(const struct vs_session *s)
+{
+	return !is_busy(s) && !s->subscribed && !s->batch && !s->feed;
+}
+
+uint64_t vs_session_idle_s(const struct vs_session *s)
+{
+	return now_s() - s->active_s;
+}
+
+void vs_session_dismiss(struct vs_session *s, const struct vs_refusal *why)
+{
+	uint32_t buf[512 / 4];
+	struct vs_msg msg;
+
+	vs_msg_init_error(&msg, buf, sizeof(buf), NULL, why);
+	s->broken = -EBADMSG; /* it is sent when the session is closed */
+	(void)vs_session_put(s, msg.nlh);
+	vs_session_close(s);
 }

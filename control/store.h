@@ -28,9 +28,9 @@ struct vs_store_config {
  * Logs the reason when it fails, and where a good copy is. A file that is not there is made by the
  * first change.
  *
- * Return: 0 and the store (owned by the caller); -EBUSY another daemon uses the file; -EBADMSG it
- * is damaged; -EPROTONOSUPPORT a newer daemon wrote it; -ENOTSUP it is something else; -ENOMEM;
- * what the system said.
+ * Return: 0 and the store (owned by the caller); -EBUSY another daemon uses the file; -EPERM it or
+ * its lock is not ours to write to; -EBADMSG it is damaged; -EPROTONOSUPPORT a newer daemon wrote
+ * it; -ENOTSUP it is something else; -ENOMEM; what the system said.
  */
 int vs_store_open(const struct vs_store_config *config, struct vs_store **ret_store);
 

@@ -24,6 +24,66 @@ static int name_beside(const struct vs_store_file *file, const char *suffix, cha
 	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
+static void folder_of(const struct vs_store_file *file, char *name)
+{
+	const char *slash = strrchr(file->path, '/');
+
+	if (slash)
+		(void)snprintf(name, PATH_MAX, "%.*s/", (int)(slash - file->path), file->path);
+	else
+		(void)snprintf(name, PATH_MAX, ".");
+}
+
+/* ---- what may be written to ---- */
+
+/* The owner of the folder may put there what he likes: his files may as well be his. */
+static bool is_of_folder(const struct vs_store_file *file, const struct stat *st)
+{
+	char name[PATH_MAX];
+	struct stat folder;
+
+	folder_of(file, name);
+	return stat(name, &folder) == 0 && folder.st_uid == st->st_uid;
+}
+
+/* How many of the names that compaction gives it, and may have left when it was killed, it has. */
+static nlink_t count_own_names(const struct vs_store_file *file, const struct stat *st)
+{
+	static const char *const suffixes[] = {".old", ".keep"};
+	char name[PATH_MAX];
+	struct stat other;
+	nlink_t n = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+		n += name_beside(file, suffixes[i], name) == 0 && lstat(name, &other) == 0 &&
+		     other.st_dev == st->st_dev && other.st_ino == st->st_ino;
+	return n;
+}
+
+/*
+ * What has the name may be a thing that somebody put there to have it written to.
+ * Return: 0, or -errno with a reason that follows the name.
+ */
+static int check_ours(const struct vs_store_file *file, int fd, const char **ret_why)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0) {
+		*ret_why = "cannot be looked at";
+		return -errno;
+	}
+	if (!S_ISREG(st.st_mode))
+		*ret_why = "is no regular file";
+	else if (st.st_nlink != 1 + count_own_names(file, &st))
+		*ret_why = "has another name as well (a hard link)";
+	else if (st.st_uid != geteuid() && !is_of_folder(file, &st))
+		*ret_why = "belongs to another user";
+	else
+		return 0;
+	return -EPERM;
+}
+
 /* ---- who may use it ---- */
 
 static int say_owner(int fd, char *text, size_t size)
@@ -52,11 +112,21 @@ static int take_lock(struct vs_store_file *file, char *text, size_t size)
 {
 	char name[PATH_MAX];
 	int err = name_beside(file, ".lock", name);
-	int fd = err ? -1 : open(name, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+	const char *why;
+	int fd = -1;
+
+	if (!err)
+		fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, FILE_MODE);
 
 	if (fd < 0) {
 		err = err ? err : -errno;
 		(void)snprintf(text, size, "cannot be locked (%.200s): %s", name, strerror(-err));
+		return err;
+	}
+	err = check_ours(file, fd, &why);
+	if (err) {
+		(void)snprintf(text, size, "cannot be locked: %.200s %s", name, why);
+		(void)close(fd);
 		return err;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -127,6 +197,7 @@ int vs_store_file_read(const char *path, void **ret_data, size_t *ret_len)
 int vs_store_file_open(struct vs_store_file *file, const char *path, void **ret_data,
 		       size_t *ret_len, char *ret_text, size_t text_size)
 {
+	const char *why = NULL;
 	int err;
 
 	*file = (struct vs_store_file){.path = path, .fd = -1, .lock = -1};
@@ -137,11 +208,14 @@ int vs_store_file_open(struct vs_store_file *file, const char *path, void **ret_
 		return err;
 	file->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (file->fd >= 0)
-		err = read_file(file->fd, ret_data, ret_len);
+		err = check_ours(file, file->fd, &why);
 	else if (errno != ENOENT)
 		err = -errno;
+	if (!err && file->fd >= 0)
+		err = read_file(file->fd, ret_data, ret_len);
 	if (err) {
-		(void)snprintf(ret_text, text_size, "cannot be read: %s", strerror(-err));
+		(void)snprintf(ret_text, text_size, "cannot be %s%s",
+			       why ? "used: it " : "read: ", why ? why : strerror(-err));
 		vs_store_file_close(file);
 	}
 	file->size = *ret_len;
@@ -202,15 +276,11 @@ int vs_store_file_append(struct vs_store_file *file, const void *data, size_t le
 
 static int sync_folder(const struct vs_store_file *file)
 {
-	const char *slash = strrchr(file->path, '/');
 	char name[PATH_MAX];
 	int err = 0;
 	int fd;
 
-	if (slash)
-		(void)snprintf(name, sizeof(name), "%.*s/", (int)(slash - file->path), file->path);
-	else
-		(void)snprintf(name, sizeof(name), ".");
+	folder_of(file, name);
 	fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -241,11 +311,15 @@ static int keep_old(const struct vs_store_file *file)
 static int make_new(const char *name, const struct vs_store_bytes *part, unsigned int n,
 		    int *ret_fd, uint64_t *ret_size)
 {
-	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
 	uint64_t size = 0;
 	unsigned int i;
 	int err = 0;
+	int fd;
 
+	/* One that a killed daemon left is not written to: it might have another name, too. */
+	if (unlink(name) != 0 && errno != ENOENT)
+		return -errno;
+	fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
 	if (fd < 0)
 		return -errno;
 	for (i = 0; i < n && err == 0; i++) {

@@ -31,7 +31,8 @@ struct vs_store_file {
  * @ret_data:	malloc'ed; NULL: there is no such file
  * @ret_text:	what is wrong, without the name of the file
  *
- * Return: 0; -EBUSY another process has it; -EFBIG; -ENOMEM; what the system said.
+ * Return: 0; -EBUSY another process has it; -EPERM one of the two is no regular file, has a name
+ * elsewhere or another owner; -EFBIG; -ENOMEM; what the system said.
  */
 int vs_store_file_open(struct vs_store_file *file, const char *path, void **ret_data,
 		       size_t *ret_len, char *ret_text, size_t text_size);

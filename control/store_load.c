@@ -12,6 +12,10 @@
  * The two are told apart so: no whole block follows a torn tail; and it lacks its end, or a disk
  * sector (512 bytes, which are written whole or not at all) of it is empty. A block of the full
  * length whose sum is wrong is damaged.
+ *
+ * Whether a whole block follows is found by trying every place where a head stands. A file that was
+ * made to be slow has many heads with long blocks that overlap: the bytes that are summed for the
+ * answer are bounded, and a file that needs more is damaged, as no daemon writes such a one.
  */
 #include "control/store_block.h"
 #include "control/store_image.h"
@@ -24,6 +28,9 @@
 
 enum {
 	SECTOR = 512,
+
+	/* Lengths of the file that are summed at most to find what follows. */
+	SUMS_MAX = 4,
 };
 
 /** struct file - the file being read, and how far */
@@ -80,7 +87,8 @@ enum found {
 	FOUND_NOTHING, /* no head of a block */
 };
 
-static enum found look(const struct file *f, size_t at)
+/* By its head alone: whether the sum is right was not looked at. */
+static enum found look_at_head(const struct file *f, size_t at)
 {
 	const struct vs_store_block *b = (const struct vs_store_block *)(f->data + at);
 
@@ -91,23 +99,49 @@ static enum found look(const struct file *f, size_t at)
 		return FOUND_NOTHING;
 	if (b->len > f->len - at - sizeof(*b))
 		return FOUND_SHORT;
-	if (b->len % 8 || b->crc != vs_store_crc(0, b + 1, b->len))
-		return FOUND_WRONG;
-	return FOUND_BLOCK;
+	return b->len % 8 ? FOUND_WRONG : FOUND_BLOCK;
 }
 
-/* The next whole block behind @at that is not older than what was read. Return: true if any. */
-static bool follows(const struct file *f, size_t at, size_t *ret_at)
+static bool sum_is_right(const struct vs_store_block *b)
 {
+	return b->crc == vs_store_crc(0, b + 1, b->len);
+}
+
+static enum found look(const struct file *f, size_t at)
+{
+	enum found found = look_at_head(f, at);
+
+	if (found == FOUND_BLOCK && !sum_is_right((const struct vs_store_block *)(f->data + at)))
+		return FOUND_WRONG;
+	return found;
+}
+
+/** What lies behind an offset. */
+enum next {
+	NEXT_NONE,
+	NEXT_BLOCK,
+	NEXT_UNKNOWN, /* more heads of blocks than are looked into */
+};
+
+/* The next whole block behind @at that is not older than what was read; NEXT_BLOCK: *@ret_at. */
+static enum next follows(const struct file *f, size_t at, size_t *ret_at)
+{
+	size_t left = SUMS_MAX * f->len;
+
 	for (at += 8; at < f->len; at += 8) {
-		if (look(f, at) != FOUND_BLOCK)
+		const struct vs_store_block *b = (const struct vs_store_block *)(f->data + at);
+
+		if (look_at_head(f, at) != FOUND_BLOCK || b->seq <= f->report->seq)
 			continue;
-		if (((const struct vs_store_block *)(f->data + at))->seq <= f->report->seq)
+		if (b->len > left)
+			return NEXT_UNKNOWN;
+		left -= b->len;
+		if (!sum_is_right(b))
 			continue;
 		*ret_at = at;
-		return true;
+		return NEXT_BLOCK;
 	}
-	return false;
+	return NEXT_NONE;
 }
 
 /* Does any sector hold nothing but zeros, as far as it lies from @at on? */
@@ -131,13 +165,18 @@ static bool has_empty_sector(const struct file *f, size_t at)
 /* What lies at f->at is no whole block. Return: 0: it is a torn tail; -EBADMSG. */
 static int judge(struct file *f, enum found found)
 {
-	size_t next;
+	size_t at;
+	enum next next = follows(f, f->at, &at);
 
-	if (follows(f, f->at, &next))
+	if (next == NEXT_BLOCK)
 		return refuse(f, -EBADMSG, f->at,
 			      "is damaged: there is no whole transaction, but at offset %zu one "
 			      "follows",
-			      next);
+			      at);
+	if (next == NEXT_UNKNOWN)
+		return refuse(f, -EBADMSG, f->at,
+			      "is damaged: there is no whole transaction, but too many beginnings "
+			      "of one follow");
 	if (found == FOUND_SHORT || has_empty_sector(f, f->at))
 		return 0;
 	return refuse(f, -EBADMSG, f->at, "is damaged: %s",

@@ -13,9 +13,6 @@
  */
 #include "control/store_priv.h"
 
-#include "control/tlv.h"
-
-#include <libmnl/libmnl.h>
 #include <rte_string_fns.h>
 
 #include <errno.h>
@@ -39,24 +36,6 @@ static const char *word_of(const struct vs_image_obj *obj)
 	return obj->object == VS_CONFIG_SWITCH ? "switch" : "port";
 }
 
-/* A host port for any address is made with one of its own, and told then. */
-static int free_mac(struct vs_store *store, const struct vs_image_obj *obj, struct vs_fail *fail)
-{
-	static const struct rte_ether_addr any;
-	const struct nlattr *tb[VS_ATTR_COUNT_];
-	struct store_message m;
-
-	if (vs_msg_cmd(obj->record) != VS_CMD_PORT_NEW || vs_answer_parse(obj->record, tb) != 0 ||
-	    vs_tlv_u32(tb[VS_ATTR_KIND]) != VS_KIND_HOST || !tb[VS_ATTR_MAC] ||
-	    memcmp(mnl_attr_get_payload(tb[VS_ATTR_MAC]), &any, sizeof(any)) != 0)
-		return 0;
-	vs_msg_init(&m.msg, m.buf, sizeof(m.buf), VS_CMD_PORT_SET);
-	m.msg.nlh->nlmsg_flags = NLM_F_REQUEST;
-	vs_msg_put_str(&m.msg, VS_ATTR_NAME, obj->name);
-	vs_msg_put_bytes(&m.msg, VS_ATTR_MAC, &any, sizeof(any));
-	return store->link.apply(store->link.model, m.msg.nlh, fail);
-}
-
 static int run(struct vs_store *store, struct vs_image_obj *obj, const struct nlmsghdr *nlh)
 {
 	const struct vs_config_key key = store_key(obj);
@@ -64,8 +43,6 @@ static int run(struct vs_store *store, struct vs_image_obj *obj, const struct nl
 	int err;
 
 	err = store->link.apply(store->link.model, nlh, &fail);
-	if (!err)
-		err = free_mac(store, obj, &fail);
 	if (err) {
 		note_why(obj, word_of(obj), fail.text[0] ? fail.text : strerror(-err));
 		return err;

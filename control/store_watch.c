@@ -43,7 +43,7 @@ static void on_retry(evutil_socket_t fd, short what, void *ctx)
 	/* What is provisional may go again, and what was made on top of it with it. */
 	if (!vs_txn_is_provisional(store->link.model))
 		(void)store_replay(store);
-	plan(store, AGAIN_S * 1000);
+	plan(store, AGAIN_S * 1000L);
 }
 
 static void on_link(evutil_socket_t fd, short what, void *ctx)

@@ -179,6 +179,25 @@ static int check_ranges(const struct vs_attr_spec *spec, const struct nlattr *at
 	return 0;
 }
 
+/* How long it is; what it does is for those who run it to judge. */
+static int check_filter(const struct vs_attr_spec *spec, size_t len, size_t offset,
+			struct vs_refusal *refusal)
+{
+	enum {
+		INSTRUCTION = 8,
+	};
+
+	if (len % INSTRUCTION)
+		return refuse(refusal, -EINVAL, offset,
+			      "%s of %zu bytes: instructions have %d bytes each", spec->name, len,
+			      INSTRUCTION);
+	if (len / INSTRUCTION < spec->min || len / INSTRUCTION > spec->max)
+		return refuse(refusal, -EINVAL, offset,
+			      "%s of %zu instructions: %u to %u are allowed", spec->name,
+			      len / INSTRUCTION, spec->min, spec->max);
+	return 0;
+}
+
 static int check_u32(const struct vs_attr_spec *spec, uint32_t value, size_t offset,
 		     struct vs_refusal *refusal)
 {
@@ -238,6 +257,8 @@ static int check_value(const struct nlattr *attr, const struct vs_attr_spec *spe
 		return check_ifname(spec->name, data, len, offset, refusal);
 	case VS_TLV_RANGES:
 		return check_ranges(spec, attr, offset, refusal);
+	case VS_TLV_FILTER:
+		return check_filter(spec, len, offset, refusal);
 	case VS_TLV_U32:
 		return check_u32(spec, mnl_attr_get_u32(attr), offset, refusal);
 	case VS_TLV_MAC:

@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Messages of the control protocol (control/proto.h): what each command takes, checking a
- * request against that, reading an answer, and building both. Nothing here knows sockets,
- * DPDK or the model; daemon and clients share it.
+ * The policy of the control protocol (control/proto.h): what an attribute is, what each command
+ * takes, and checking a request against that. Nothing here knows sockets, DPDK or the model. Not
+ * installed: clients build and read messages with control/msg.h.
  */
 #ifndef VS_CONTROL_TLV_H
 #define VS_CONTROL_TLV_H
 
-#include "control/proto.h"
+#include "control/msg.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-	/** The longest single message of an answer, and of what the client library builds. */
-	VS_MESSAGE_MAX = 8192,
 	/** Attributes one command takes at most. */
 	VS_POLICY_ATTRS_MAX = 24,
 	/** Ranges in one attribute. */
@@ -37,15 +35,10 @@ enum vs_tlv_type {
 	VS_TLV_MAC,
 	VS_TLV_GMAC,
 	VS_TLV_RANGES,
+	VS_TLV_FILTER,
 	VS_TLV_FLAG,
 	VS_TLV_BYTES,
 	VS_TLV_NEST,
-};
-
-/** struct vs_range - one range of an attribute of type ranges, both ends included */
-struct vs_range {
-	uint16_t first;
-	uint16_t last;
 };
 
 /**
@@ -65,9 +58,6 @@ struct vs_attr_spec {
 
 /** vs_attr_spec() - what @attr is, or NULL if there is no such attribute. */
 const struct vs_attr_spec *vs_attr_spec(unsigned int attr);
-
-/** vs_attr_name() - name of @attr, "unknown" if there is none. */
-const char *vs_attr_name(unsigned int attr);
 
 /** How a command is answered. */
 enum vs_answer {
@@ -148,74 +138,7 @@ int vs_request_parse(const struct nlmsghdr *nlh, struct vs_request *ret_req,
  */
 bool vs_name_ok(const char *name);
 
-/* ---- reading ---- */
-
-/**
- * vs_answer_parse() - sort the attributes of an answer or a notice
- * @nlh:	whole, of type VS_MSG_TYPE
- * @tb:		VS_ATTR_COUNT_ pointers; unknown attributes are skipped
- *
- * Return: 0, or -EBADMSG when an attribute runs over the end or does not have its type.
- */
-int vs_answer_parse(const struct nlmsghdr *nlh, const struct nlattr **tb);
-
-/** vs_answer_parse_nest() - the same for the attributes inside of @nest. */
-int vs_answer_parse_nest(const struct nlattr *nest, const struct nlattr **tb);
-
-/** vs_msg_cmd() - command of a message that has room for its headers. */
-unsigned int vs_msg_cmd(const struct nlmsghdr *nlh);
-
-/** vs_tlv_u32() - value of a checked u32 attribute. */
-uint32_t vs_tlv_u32(const struct nlattr *attr);
-
-/** vs_tlv_u64() - value of a checked u64 attribute. */
-uint64_t vs_tlv_u64(const struct nlattr *attr);
-
-/** vs_tlv_str() - value of a checked name, path or text; NULL if @attr is NULL. */
-const char *vs_tlv_str(const struct nlattr *attr);
-
-/**
- * vs_tlv_range() - range number @i of a checked attribute of type ranges
- * Return: true and the range in *@ret_range, or false when there are no more, or @attr is NULL.
- */
-bool vs_tlv_range(const struct nlattr *attr, unsigned int i, struct vs_range *ret_range);
-
-/* ---- building ---- */
-
-/**
- * struct vs_msg - a message being built in the caller's buffer
- * @error:	0, or -EMSGSIZE once something did not fit; what follows is left out then
- */
-struct vs_msg {
-	struct nlmsghdr *nlh;
-	size_t size;
-	int error;
-};
-
-/**
- * vs_msg_init() - begin a message
- * @buf:	aligned to 4 bytes, room for @size bytes
- */
-void vs_msg_init(struct vs_msg *msg, void *buf, size_t size, enum vs_cmd cmd);
-
-/** vs_msg_put_u32() - a u32. What does not fit any more is noted in @msg->error. */
-void vs_msg_put_u32(struct vs_msg *msg, enum vs_attr attr, uint32_t value);
-/** vs_msg_put_u64() - a u64. */
-void vs_msg_put_u64(struct vs_msg *msg, enum vs_attr attr, uint64_t value);
-/** vs_msg_put_str() - a name, path or text; its NUL is sent. */
-void vs_msg_put_str(struct vs_msg *msg, enum vs_attr attr, const char *value);
-/** vs_msg_put_flag() - a flag, which has no value. */
-void vs_msg_put_flag(struct vs_msg *msg, enum vs_attr attr);
-/** vs_msg_put_bytes() - a mac or gmac (6 bytes), ranges or bytes. */
-void vs_msg_put_bytes(struct vs_msg *msg, enum vs_attr attr, const void *value, size_t len);
-
-/** vs_msg_put_attrs() - attributes as they are in another message, @len bytes of them. */
-void vs_msg_put_attrs(struct vs_msg *msg, const void *attrs, size_t len);
-
-/** vs_msg_nest_begin() - what is put next lies inside of @attr. Return: it, or NULL: no room. */
-struct nlattr *vs_msg_nest_begin(struct vs_msg *msg, enum vs_attr attr);
-/** vs_msg_nest_end() - end what vs_msg_nest_begin() returned; NULL is ignored. */
-void vs_msg_nest_end(struct vs_msg *msg, struct nlattr *nest);
+/* ---- errors ---- */
 
 /**
  * vs_msg_init_error() - build the NLMSG_ERROR that refuses or acknowledges a request

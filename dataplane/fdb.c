@@ -163,7 +163,7 @@ enum vs_fdb_learnt vs_fdb_learn(struct vs_fdb *fdb, uint16_t fid, const struct r
 	return VS_FDB_NEW;
 }
 
-static bool matches(const struct vs_fdb_filter *f, const struct key *key,
+bool vs_fdb_matches(const struct vs_fdb_filter *f, uint16_t fid, const struct rte_ether_addr *mac,
 		    const struct vs_fdb_entry *e)
 {
 	bool learnt = e->kind == VS_FDB_LEARNT;
@@ -178,11 +178,11 @@ static bool matches(const struct vs_fdb_filter *f, const struct key *key,
 	case VS_FDB_SEEN_BEFORE:
 		return learnt && (int32_t)(e->seen - f->before) < 0;
 	case VS_FDB_OF_FIDS:
-		return (f->fids[key->fid / 64] >> (key->fid % 64)) & 1;
+		return (f->fids[fid / 64] >> (fid % 64)) & 1;
 	case VS_FDB_ADDRESS:
-		return key->fid == f->fid && rte_is_same_ether_addr(&key->mac, &f->mac);
+		return fid == f->fid && rte_is_same_ether_addr(mac, &f->mac);
 	case VS_FDB_JUDGED:
-		return f->judge(key->fid, &key->mac, e, f->ctx);
+		return f->judge(fid, mac, e, f->ctx);
 	}
 	return false;
 }
@@ -204,7 +204,7 @@ static void forget_key(struct vs_fdb *fdb, int32_t slot)
 static uint32_t pick(struct vs_fdb *fdb, const struct vs_fdb_filter *filter)
 {
 	struct key wanted = make_key(filter->fid, &filter->mac);
-	const void *key;
+	const void *raw;
 	uint32_t n = 0;
 	uint32_t next = 0;
 	void *data;
@@ -217,9 +217,12 @@ static uint32_t pick(struct vs_fdb *fdb, const struct vs_fdb_filter *filter)
 		return n;
 	}
 	/* Not removed while iterating: that may move another key to a place already passed. */
-	while ((slot = rte_hash_iterate(fdb->hash, &key, &data, &next)) >= 0)
-		if (matches(filter, key, &fdb->entry[slot]))
+	while ((slot = rte_hash_iterate(fdb->hash, &raw, &data, &next)) >= 0) {
+		const struct key *key = raw;
+
+		if (vs_fdb_matches(filter, key->fid, &key->mac, &fdb->entry[slot]))
 			fdb->retired[n++] = slot;
+	}
 	return n;
 }
 

@@ -136,6 +136,10 @@ enum vs_fdb_learnt vs_fdb_learn(struct vs_fdb *fdb, uint16_t fid, const struct r
 				uint16_t port, enum vs_fdb_kind kind, uint32_t now_s,
 				uint16_t *ret_old);
 
+/** vs_fdb_matches() - does @f name the entry @e of @mac in @fid? */
+bool vs_fdb_matches(const struct vs_fdb_filter *f, uint16_t fid, const struct rte_ether_addr *mac,
+		    const struct vs_fdb_entry *e);
+
 /**
  * vs_fdb_remove() - control: remove what the filter names
  * @removed:	called for each removed entry, or NULL

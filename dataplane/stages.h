@@ -25,4 +25,13 @@ void vs_release(struct vs_ctx *ctx, struct vs_burst *burst);
 /** vs_tx() - stage 9, see tx.c */
 void vs_tx(struct vs_ctx *ctx, struct vs_burst *burst);
 
+/**
+ * vs_tap_received(), vs_tap_sorted(), vs_tap_released(), vs_tap_done() - captures look at the burst
+ * behind rx, lookup, release and tx, see tap.c
+ */
+void vs_tap_received(struct vs_ctx *ctx, const struct vs_burst *burst);
+void vs_tap_sorted(struct vs_ctx *ctx, const struct vs_burst *burst);
+void vs_tap_released(struct vs_ctx *ctx, const struct vs_burst *burst);
+void vs_tap_done(struct vs_ctx *ctx, const struct vs_burst *burst);
+
 #endif

@@ -50,6 +50,7 @@ struct vs_worker {
 	/* Written by the worker alone, relaxed; control reads them. */
 	uint64_t started_tsc;
 	struct vs_worker_stats stats;
+	uint64_t visited_tsc; /* end of the last visit of this round that brought frames */
 
 	int call; /* enum call_state */
 	void (*call_fn)(struct vs_ctx *ctx, void *arg);
@@ -68,6 +69,7 @@ int vs_worker_new(const struct vs_worker_config *config, struct vs_worker **ret_
 	if (!w)
 		return -ENOMEM;
 	w->config = *config;
+	w->ctx.worker = (uint16_t)config->index;
 	err = vs_event_ring_init(&w->ctx.events, config->index);
 	if (err) {
 		rte_free(w);
@@ -85,11 +87,30 @@ void vs_worker_free(struct vs_worker *w)
 	rte_free(w);
 }
 
+/* Add to a counter that only this worker writes. */
+static void bump(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/*
+ * The time since the last visit that brought frames is this port's: the visits in between, which
+ * brought none, were made on the way to it.
+ */
 static void visit(struct vs_worker *w, const struct vs_port_hot *port, uint16_t pair,
 		  unsigned int *received)
 {
+	unsigned int n;
+	uint64_t now;
+
 	vs_mem_faults = 0;
-	*received += vs_pipeline_visit(&w->ctx, port, pair, &w->burst);
+	n = vs_pipeline_visit(&w->ctx, port, pair, &w->burst);
+	if (n == 0)
+		return;
+	*received += n;
+	now = rte_rdtsc();
+	bump(&w->ctx.port_stats[port->id]->cycles, now - w->visited_tsc);
+	w->visited_tsc = now;
 }
 
 static void report_fault(struct vs_worker *w, const struct vs_port_hot *port)
@@ -110,6 +131,7 @@ static unsigned int round_of_visits(struct vs_worker *w)
 	w->ctx.conf = conf;
 	w->ctx.now_tsc = rte_rdtsc();
 	w->ctx.now_s = vs_clock_seconds(w->ctx.now_tsc);
+	w->visited_tsc = w->ctx.now_tsc;
 	for (i = 0; i < conf->n_ports; i++) {
 		const struct vs_port_hot *port = &conf->port[conf->ids[i]];
 		uint16_t pair;
@@ -133,12 +155,6 @@ static void serve_call(struct vs_worker *w)
 		return;
 	w->call_fn(&w->ctx, w->call_arg);
 	__atomic_store_n(&w->call, CALL_DONE, __ATOMIC_RELEASE);
-}
-
-/* Add to a counter that only this worker writes. */
-static void bump(uint64_t *counter, uint64_t n)
-{
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
 /* Sleep, if nothing has come for long enough: @idle_tsc since the last frame. */

@@ -9,6 +9,7 @@
 
 #include "control/cli/out.h"
 #include "control/client.h"
+#include "control/tlv.h"
 
 enum {
 	CLI_OK = 0,
@@ -25,7 +26,8 @@ enum {
 /** What stands on the command line. */
 enum cli_type {
 	CLI_WORD,    /* sent as it is; the daemon checks it */
-	CLI_PATH,    /* sent as an absolute one: the daemon's current directory is another */
+	CLI_PATH,    /* sent as an absolute one: the daemon's current directory is another; if it
+		      * is not sent, it is left as it is */
 	CLI_NUMBER,  /* u32 */
 	CLI_SECONDS, /* with up to three decimals; never sent */
 	CLI_MAC,     /* or one of @choices: its value 0 is all zero, another one a flag to send */
@@ -154,6 +156,8 @@ extern const struct cli_verb cli_state_verbs[];
 extern const struct cli_verb cli_confirm_verbs[];
 extern const struct cli_verb cli_rollback_verbs[];
 extern const struct cli_verb cli_completion_verbs[];
+extern const struct cli_verb cli_capture_verbs[];
+extern const struct cli_verb cli_top_verbs[];
 
 /** All objects. */
 extern const struct cli_object cli_objects[];
@@ -196,8 +200,41 @@ int cli_run(struct cli *cli);
 int cli_do(struct cli *cli);
 
 /**
+ * struct cli_collect - what becomes of the records of a dump
+ * @record:	collects one
+ * @restart:	throws away what was collected
+ * @ctx:	for both
+ */
+struct cli_collect {
+	vs_client_record *record;
+	void (*restart)(void *ctx);
+	void *ctx;
+};
+
+/**
+ * cli_dump() - send a request and read its answer, a few times if something changes meanwhile
+ *
+ * cli->local is before each attempt what it is now. After the last one vs_client_interrupted()
+ * says whether the answer is still torn; see cli_check_whole().
+ *
+ * Return: as vs_client_call().
+ */
+int cli_dump(struct cli *cli, struct vs_msg *msg, const struct cli_collect *to,
+	     struct vs_client_fail *ret_fail);
+
+/**
+ * cli_check_whole() - is what cli_dump() read last of one instant?
+ *
+ * If not, there is a warning on standard error; a configuration must be, and this is an error.
+ *
+ * Return: CLI_OK if it may be printed, or CLI_FAILED.
+ */
+int cli_check_whole(const struct cli *cli);
+
+/**
  * cli_show() - send the request and print its records in one @layout
- * @record:	turns a record into a row of cli->out; @ctx is the cli
+ * @record:	turns a record into a row of cli->out, or prints to its file; @ctx is the cli. It
+ *		may be called for the same records again; see cli_dump().
  *
  * Return: exit status; an error has been printed, and then nothing else.
  */

@@ -3,15 +3,6 @@
 #include "control/cli/cli.h"
 #include "control/cli/render.h"
 
-#include <stdlib.h>
-
-/** struct text - command lines being collected */
-struct text {
-	FILE *file;
-	char *data;
-	size_t size;
-};
-
 static int open_record(const struct nlattr *const *tb, struct render *r)
 {
 	if (!tb[VS_ATTR_COMMAND] || !tb[VS_ATTR_RECORD])
@@ -20,40 +11,19 @@ static int open_record(const struct nlattr *const *tb, struct render *r)
 }
 
 /* One line each; what could not be made has a comment in front that says why. */
-static int print_line(const struct nlattr *const *tb, void *ctx)
+static int show_line(const struct nlattr *const *tb, void *ctx)
 {
 	const char *why = cli_str(tb, VS_ATTR_PROBLEM);
-	struct text *text = ctx;
+	FILE *file = ((struct cli *)ctx)->out.file;
 	struct render r;
 
 	if (why)
-		fprintf(text->file, "# not there yet: %s\n", why);
-	if (open_record(tb, &r) != 0 || render_text(&r, text->file) != 0)
-		fprintf(text->file, "# an object that this vmswitch does not know: command %u",
+		fprintf(file, "# not there yet: %s\n", why);
+	if (open_record(tb, &r) != 0 || render_text(&r, file) != 0)
+		fprintf(file, "# an object that this vmswitch does not know: command %u",
 			(unsigned int)cli_num(tb, VS_ATTR_COMMAND));
-	fputc('\n', text->file);
+	fputc('\n', file);
 	return 0;
-}
-
-static int show_text(struct cli *cli)
-{
-	struct vs_client_fail fail;
-	struct text text = {0};
-	int status = CLI_OK;
-
-	text.file = open_memstream(&text.data, &text.size);
-	if (!text.file)
-		return cli_complain("no memory for the answer");
-	if (vs_client_call(cli->client, &cli->msg, print_line, &text, &fail))
-		status = cli_complain("%s", fail.text);
-	if (fclose(text.file) != 0 && status == CLI_OK)
-		status = cli_complain("no memory for the answer");
-	/* No half of a configuration. */
-	if (status == CLI_OK &&
-	    (fwrite(text.data, 1, text.size, stdout) != text.size || fflush(stdout) != 0))
-		status = cli_complain("the configuration could not be written");
-	free(text.data);
-	return status;
 }
 
 static int show_json(const struct nlattr *const *tb, void *ctx)
@@ -80,7 +50,7 @@ static int show_json(const struct nlattr *const *tb, void *ctx)
 
 static int show(struct cli *cli)
 {
-	return cli->format == OUT_TEXT ? show_text(cli) : cli_show(cli, OUT_TABLE, show_json);
+	return cli_show(cli, OUT_TABLE, cli->format == OUT_TEXT ? show_line : show_json);
 }
 
 const struct cli_verb cli_config_verbs[] = {

@@ -15,7 +15,6 @@ enum {
 #define VLAN_HELP "VLANs it is on; LIST is such as 10,20-29"
 
 /* Words that may stand for an address; see CLI_MAC. */
-static const struct cli_choice new_macs[] = {{"auto", VS_ATTR_MAC_AUTO}, {NULL, 0}};
 static const struct cli_choice macs[] = {{"any", 0}, {"auto", VS_ATTR_MAC_AUTO}, {NULL, 0}};
 static const struct cli_choice cluster_macs[] = {{"none", 0}, {NULL, 0}};
 
@@ -47,7 +46,7 @@ static const struct cli_arg add_args[] = {
 	 .help = "host: queue pairs of the interface (1 to 8, default 1)"},
 	{"mode", "client|server", CLI_CHOICE, CLI_MAY, VS_ATTR_MODE, cli_modes,
 	 .help = "who makes the socket: QEMU (client, the default) or vmswitchd (server)"},
-	{"mac", "MAC|auto", CLI_MAC, CLI_MAY, VS_ATTR_MAC, new_macs,
+	{"mac", "MAC|any|auto", CLI_MAC, CLI_MAY, VS_ATTR_MAC, macs,
 	 .help = "the only source address it may send from (guest: default any; host: auto)"},
 	{"mtu", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_MTU,
 	 .help = "bytes of a frame without its Ethernet header (68 to 65535; host: to 65521)"},

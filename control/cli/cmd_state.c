@@ -103,17 +103,25 @@ static int print(struct shown *shown)
 	return status;
 }
 
+static void wait_again(void *ctx)
+{
+	(void)json_array_clear(((struct shown *)ctx)->waits);
+}
+
 static int show(struct cli *cli)
 {
 	struct shown shown = {.cli = cli, .waits = json_array()};
+	const struct cli_collect to = {take_waiting, wait_again, &shown};
 	uint32_t buf[NLMSG_HDRLEN / 4 + 4];
 	struct vs_client_fail fail;
 	struct vs_msg config;
 	int status;
 
 	vs_msg_init(&config, buf, sizeof(buf), VS_CMD_CONFIG_GET);
-	if (vs_client_call(cli->client, &config, take_waiting, &shown, &fail))
+	if (cli_dump(cli, &config, &to, &fail))
 		status = cli_complain("%s", fail.text);
+	else if (cli_check_whole(cli) != CLI_OK)
+		status = CLI_FAILED;
 	else
 		status = print(&shown);
 	json_decref(shown.waits);

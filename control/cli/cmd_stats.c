@@ -125,19 +125,28 @@ static int sum_record(const struct nlattr *const *tb, void *ctx)
 	return 0;
 }
 
+static void sum_again(void *ctx)
+{
+	((struct vms *)ctx)->n = 0;
+}
+
 static int show_by_vm(struct cli *cli)
 {
 	struct vs_client_fail fail;
 	struct vms vms = {0};
+	const struct cli_collect to = {sum_record, sum_again, &vms};
 	int status = CLI_OK;
 	size_t i;
 	int ret;
 
-	ret = vs_client_call(cli->client, &cli->msg, sum_record, &vms, &fail);
+	ret = cli_dump(cli, &cli->msg, &to, &fail);
 	if (ret) {
 		status = cli_complain("%s", vms.failed ? "out of memory" : fail.text);
 		goto out_free;
 	}
+	status = cli_check_whole(cli);
+	if (status != CLI_OK)
+		goto out_free;
 	out_open(&cli->out, stdout, cli->format, OUT_TABLE);
 	for (i = 0; i < vms.n; i++) {
 		out_row_begin(&cli->out);

@@ -50,6 +50,7 @@ static const struct cli_choice by_what[] = {
 
 static const struct cli_choice orders[] = {
 	{"rate", RATES_ORDER_RATE},
+	{"cycles", RATES_ORDER_CYCLES},
 	{"name", RATES_ORDER_NAME},
 	{NULL, 0},
 };
@@ -61,8 +62,9 @@ const struct cli_arg watch_args[] = {
 			.help = "only ports of this switch"},
 	[ARG_PORT] = {"port", "NAME", CLI_WORD, CLI_MAY, VS_ATTR_PORT, .group = GROUP_WHICH,
 		      .help = "only this port"},
-	[ARG_SORT] = {"sort", "rate|name", CLI_CHOICE, CLI_MAY, .choices = orders,
-		      .help = "most frames per second first, or by name (rate)"},
+	[ARG_SORT] = {"sort", "rate|cycles|name", CLI_CHOICE, CLI_MAY, .choices = orders,
+		      .help = "most frames per second first (stats watch), most cycles (top), or by "
+			      "name"},
 	[ARG_INTERVAL] = {"interval", "SECONDS", CLI_SECONDS, CLI_MAY, .min = INTERVAL_MIN_MS,
 			  .max = INTERVAL_MAX_MS, .help = "time between two readings (1)"},
 	[ARG_COUNT] = {"count", "N", CLI_NUMBER, CLI_MAY, .min = 1, .max = COUNT_MAX,
@@ -75,6 +77,7 @@ const struct cli_arg watch_args[] = {
  * @sw:		only ports of this switch; NULL: all
  * @port:	one port was asked for, which may come and go
  * @count:	intervals to be shown, 0: endless
+ * @load:	&@workers, if they are shown; NULL: they are not
  * @drops:	request, as cli->msg is that for the counters
  * @now:	the newest sample, shown when @now.elapsed_ns is not 0
  * @before:	the one it is compared with
@@ -89,12 +92,20 @@ struct watching {
 	bool port;
 	uint32_t interval_ms;
 	uint32_t count;
+	const struct load *load;
+	struct load workers;
 	struct vs_msg drops;
 	uint32_t drops_buf[64];
 	struct rates_sample now;
 	struct rates_sample before;
 	uint64_t time_ns;
 	char away[sizeof(((struct vs_client_fail *)0)->text) + 32];
+};
+
+/** Which of the two verbs it is. */
+enum verb {
+	STATS_WATCH,
+	TOP, /* with the workers, and cycles */
 };
 
 /** What is done after a step. */
@@ -129,6 +140,7 @@ static int take_port(const struct nlattr *const *tb, void *ctx)
 		[RATES_SENT_BYTES] = VS_ATTR_SENT_BYTES,
 		[RATES_DROPPED_IN] = VS_ATTR_DROPPED_IN,
 		[RATES_DROPPED_OUT] = VS_ATTR_DROPPED_OUT,
+		[RATES_CYCLES] = VS_ATTR_CYCLES,
 	};
 	struct rates_port port = {0};
 	struct watching *w = ctx;
@@ -198,6 +210,8 @@ static int read_sample(struct watching *w, struct vs_client_fail *fail)
 	w->time_ns = wall_clock_ns();
 	if (!ret && rates_any_drops(&w->now))
 		ret = ask(w, &w->drops, take_drop, fail);
+	if (!ret && w->load)
+		ret = load_read(&w->workers, w->cli->client, fail);
 	if (ret)
 		return ret;
 	w->now.valid = true;
@@ -212,6 +226,7 @@ static void forget_daemon(struct watching *w, const struct vs_client_fail *fail)
 	snprintf(w->away, sizeof(w->away), "%s (trying again)", fail->text);
 	rates_clear(&w->now);
 	rates_clear(&w->before);
+	memset(&w->workers, 0, sizeof(w->workers));
 	cli_disconnect(w->cli);
 }
 
@@ -250,6 +265,7 @@ static enum go show(struct watching *w, int *ret_status)
 		.order = w->order,
 		.lines = screen_lines(),
 		.time_ns = w->away[0] ? wall_clock_ns() : w->time_ns,
+		.load = w->load,
 		.sample = &w->now,
 	};
 	char *text = NULL;
@@ -363,7 +379,8 @@ static uint32_t number_or(const struct cli *cli, unsigned int row, uint32_t usua
 	return cli->value[row].word ? cli->value[row].number : usual;
 }
 
-int watch(struct cli *cli)
+/** run() - one of the two verbs. Return: exit status. */
+static int run(struct cli *cli, enum verb verb)
 {
 	struct watching w = {.cli = cli};
 	struct vs_client_fail fail;
@@ -372,7 +389,9 @@ int watch(struct cli *cli)
 	w.port = (cli->given & UINT32_C(1) << ARG_PORT) != 0;
 	w.sw = cli->value[ARG_SWITCH].word;
 	w.by = (enum rates_by)number_or(cli, ARG_BY, w.port ? RATES_BY_PORT : RATES_BY_VM);
-	w.order = (enum rates_order)number_or(cli, ARG_SORT, RATES_ORDER_RATE);
+	w.order = (enum rates_order)number_or(cli, ARG_SORT,
+					      verb == TOP ? RATES_ORDER_CYCLES : RATES_ORDER_RATE);
+	w.load = verb == TOP ? &w.workers : NULL;
 	w.interval_ms = number_or(cli, ARG_INTERVAL, INTERVAL_USUAL_MS);
 	w.count = number_or(cli, ARG_COUNT, 0);
 	vs_msg_init(&w.drops, w.drops_buf, sizeof(w.drops_buf), VS_CMD_DROP_GET);
@@ -390,3 +409,20 @@ out_free:
 	rates_free(&w.before);
 	return status;
 }
+
+int watch(struct cli *cli)
+{
+	return run(cli, STATS_WATCH);
+}
+
+static int top(struct cli *cli)
+{
+	return run(cli, TOP);
+}
+
+const struct cli_verb cli_top_verbs[] = {
+	{"", VS_CMD_STATS_GET, watch_args, top,
+	 "what the workers do, and for whom: processor time, frames, bits and drops per second",
+	 "top sort cycles"},
+	{0},
+};

@@ -36,6 +36,7 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 		  frames ? json_real((double)busy / (double)frames) : json_null(), per_frame);
 	out_num(o, OUT_EVERYWHERE, "rounds", "ROUNDS", cli_num(tb, VS_ATTR_ROUNDS));
 	out_num(o, OUT_EVERYWHERE, "naps", "NAPS", cli_num(tb, VS_ATTR_NAPS));
+	out_num(o, OUT_EVERYWHERE, "events_lost", "EVENTS LOST", cli_num(tb, VS_ATTR_EVENTS_LOST));
 	out_value(o, OUT_EVERYWHERE, "total_cycles", "UP", json_integer((json_int_t)total),
 		  up_text);
 	out_value(o, OUT_ONLY_JSON, "tsc_hz", "TSC", json_integer((json_int_t)hz), "");

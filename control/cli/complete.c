@@ -232,13 +232,27 @@ static bool is_taken(const struct walk *w, const struct cli_arg *arg)
 	return false;
 }
 
+/* Can it be no value? As the parser sees it. */
+static bool is_option(const struct walk *w, const char *word)
+{
+	const struct cli_arg *arg;
+
+	if (strncmp(word, "--", 2) == 0)
+		return true;
+	for (arg = w->verb->args; word[0] == '-' && !is_end(arg); arg++) {
+		if (arg->word && strcmp(arg->word, word) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* As the parser finds it. */
 static const struct cli_arg *find_arg(const struct walk *w, const char *word)
 {
 	const struct cli_arg *arg;
 
 	for (arg = w->verb->args; !is_end(arg); arg++) {
-		if (!arg->word ? !(w->given & bit_of(w, arg)) && strncmp(word, "--", 2) != 0
+		if (!arg->word ? !(w->given & bit_of(w, arg)) && !is_option(w, word)
 			       : strcmp(arg->word, word) == 0)
 			return arg;
 	}
@@ -300,7 +314,7 @@ static void offer_args(struct complete *c, const struct walk *w)
 		if (!arg->word) {
 			offer_values(c, w->verb, arg);
 			only_dashes = true;
-		} else if (!only_dashes || strncmp(arg->word, "--", 2) == 0) {
+		} else if (!only_dashes || arg->word[0] == '-') {
 			offer(c, arg->word);
 		}
 	}

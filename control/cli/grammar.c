@@ -15,6 +15,8 @@ const struct cli_object cli_objects[] = {
 	{"drops", cli_drops_verbs, "dropped frames, by port and reason"},
 	{"config", cli_config_verbs, "the configuration as commands"},
 	{"state", cli_state_verbs, "the file that keeps the configuration"},
+	{"top", cli_top_verbs, "what is going on, by virtual machine"},
+	{"capture", cli_capture_verbs, "copies of a port's frames"},
 	{"monitor", cli_monitor_verbs, "print what happens, as it happens"},
 	{"confirm", cli_confirm_verbs, "keep a change that waits to be confirmed"},
 	{"rollback", cli_rollback_verbs, "take a change back that waits to be confirmed"},

@@ -154,6 +154,18 @@ static int take_line(struct lex *lex, const char *text, enum after *ret_after)
 	return err;
 }
 
+/* The mark of UTF-8 that some editors put in front of a file. Return: the length without it. */
+static ssize_t skip_mark(char *text, ssize_t n)
+{
+	static const char mark[] = {'\xef', '\xbb', '\xbf'};
+	const ssize_t len = sizeof(mark);
+
+	if (n < len || memcmp(text, mark, sizeof(mark)) != 0)
+		return n;
+	memmove(text, text + len, (size_t)(n - len) + 1);
+	return n - len;
+}
+
 /* The next line without its end. Return: 1, 0 at the end of the file, or an error. */
 static int read_line(struct lex *lex)
 {
@@ -169,6 +181,8 @@ static int read_line(struct lex *lex)
 			     errno ? strerror(errno) : "cannot be read");
 	if (memchr(lex->text, '\0', (size_t)n))
 		return wrong(lex, -EINVAL, "a line has a NUL byte: this is no text");
+	if (lex->at_line == 1)
+		n = skip_mark(lex->text, n);
 	if (n && lex->text[n - 1] == '\n')
 		lex->text[--n] = '\0';
 	if (n && lex->text[n - 1] == '\r')

@@ -38,6 +38,20 @@ static const struct cli_arg *rival(const struct cli *cli, const struct cli_arg *
 	return NULL;
 }
 
+/** is_option() - can @text be no value? No name begins with '-', but the daemon is to say so. */
+static bool is_option(const struct cli *cli, const char *text)
+{
+	const struct cli_arg *arg;
+
+	if (strncmp(text, "--", 2) == 0)
+		return true;
+	for (arg = cli->verb->args; text[0] == '-' && !is_end(arg); arg++) {
+		if (arg->word && strcmp(arg->word, text) == 0)
+			return true;
+	}
+	return false;
+}
+
 /** find_arg() - which argument @text is or announces, or NULL with a complaint. */
 static const struct cli_arg *find_arg(struct cli *cli, const char *text, const char *after)
 {
@@ -45,7 +59,7 @@ static const struct cli_arg *find_arg(struct cli *cli, const char *text, const c
 	const struct cli_arg *arg, *other;
 
 	for (arg = cli->verb->args; !is_end(arg); arg++) {
-		if (!arg->word && !(cli->given & bit_of(cli, arg)) && strncmp(text, "--", 2) != 0)
+		if (!arg->word && !(cli->given & bit_of(cli, arg)) && !is_option(cli, text))
 			return arg;
 		if (!arg->word || strcmp(arg->word, text) != 0)
 			continue;
@@ -82,6 +96,7 @@ static bool wants_change(unsigned int cmd)
 static int check_complete(struct cli *cli)
 {
 	struct words_accepted acc = {.distance = WORDS_FAR};
+	const char *blank = cli->verb->word[0] ? " " : "";
 	const struct cli_arg *arg;
 	bool change = false;
 
@@ -89,7 +104,7 @@ static int check_complete(struct cli *cli)
 		bool given = (cli->given & bit_of(cli, arg)) != 0;
 
 		if (arg->need == CLI_MUST && !given) {
-			words_complain(cli, "%s %s: %s%s%s is missing", cli->object->word,
+			words_complain(cli, "%s%s%s: %s%s%s is missing", cli->object->word, blank,
 				       cli->verb->word, arg->word ? arg->word : "",
 				       arg->word ? " " : "", arg->value);
 			return -EINVAL;
@@ -99,8 +114,8 @@ static int check_complete(struct cli *cli)
 			words_accept(&acc, "", arg->word ? arg->word : "", arg->value);
 	}
 	if (!change && wants_change(cli->verb->cmd)) {
-		words_complain(cli, "%s %s: nothing to change; accepted here: %s",
-			       cli->object->word, cli->verb->word, acc.list);
+		words_complain(cli, "%s%s%s: nothing to change; accepted here: %s",
+			       cli->object->word, blank, cli->verb->word, acc.list);
 		return -EINVAL;
 	}
 	return 0;
@@ -143,6 +158,13 @@ static bool wants_help(const struct cli *cli, const char *word)
 	return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+/** accept_help() - it is a word of the command line, and none of a file. */
+static void accept_help(const struct cli *cli, const char *word, struct words_accepted *acc)
+{
+	if (!cli->file)
+		words_accept(acc, word, "help", NULL);
+}
+
 static const struct cli_object *find_object(struct cli *cli, const char *word)
 {
 	struct words_accepted acc = {.distance = WORDS_FAR};
@@ -153,7 +175,7 @@ static const struct cli_object *find_object(struct cli *cli, const char *word)
 			return object;
 		words_accept(&acc, word, object->word, NULL);
 	}
-	words_accept(&acc, word, "help", NULL);
+	accept_help(cli, word, &acc);
 	words_wrong(cli, word, "vmswitch", &acc);
 	return NULL;
 }
@@ -168,7 +190,7 @@ static const struct cli_verb *find_verb(struct cli *cli, const char *word)
 			return verb;
 		words_accept(&acc, word, verb->word, NULL);
 	}
-	words_accept(&acc, word, "help", NULL);
+	accept_help(cli, word, &acc);
 	if (word[0])
 		words_wrong(cli, word, cli->object->word, &acc);
 	else

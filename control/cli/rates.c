@@ -232,6 +232,15 @@ static int compare_rows(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
+static int compare_cycles(const void *a, const void *b)
+{
+	const struct rates_row *x = a, *y = b;
+
+	if (x->grown[RATES_CYCLES] != y->grown[RATES_CYCLES])
+		return x->grown[RATES_CYCLES] < y->grown[RATES_CYCLES] ? 1 : -1;
+	return compare_rows(a, b);
+}
+
 static void add_port(struct rates_row *row, const struct rates_port *port)
 {
 	unsigned int i;
@@ -314,6 +323,8 @@ int rates_table(struct rates_sample *sample, enum rates_by by, enum rates_order 
 	add_drops(sample, by, rows, n);
 	if (order == RATES_ORDER_RATE)
 		sort(rows, n, sizeof(*rows), compare_rows);
+	else if (order == RATES_ORDER_CYCLES)
+		sort(rows, n, sizeof(*rows), compare_cycles);
 	*ret_rows = rows;
 	*ret_n = n;
 	return 0;

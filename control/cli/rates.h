@@ -32,6 +32,7 @@ enum rates_counter {
 	RATES_SENT_BYTES,
 	RATES_DROPPED_IN,
 	RATES_DROPPED_OUT,
+	RATES_CYCLES, /* that its frames took of the workers */
 	RATES_COUNTERS,
 };
 
@@ -52,6 +53,7 @@ enum rates_by {
 enum rates_order {
 	RATES_ORDER_RATE, /* most frames in both directions first, then by name */
 	RATES_ORDER_NAME,
+	RATES_ORDER_CYCLES, /* most cycles first, then by rate */
 };
 
 /**

@@ -28,14 +28,17 @@ static int put_number(struct cli *cli, const struct cli_arg *arg, const char *te
 {
 	uint32_t max = arg->attr ? UINT32_MAX : arg->max;
 	uint32_t min = arg->attr ? 0 : arg->min;
+	char range[32] = "";
 	unsigned long long value;
 	char *end;
 
 	errno = 0;
 	value = strtoull(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end || errno || value < min || value > max) {
-		words_complain(cli, "'%s' after '%s' is not a number (%u to %u)", text, arg->word,
-			       min, max);
+		/* of what is sent the daemon knows the range */
+		if (!arg->attr)
+			snprintf(range, sizeof(range), " (%u to %u)", min, max);
+		words_complain(cli, "'%s' after '%s' is not a number%s", text, arg->word, range);
 		return -EINVAL;
 	}
 	if (arg->attr)
@@ -177,7 +180,7 @@ int values_put(struct cli *cli, const struct cli_arg *arg, const char *text)
 	case CLI_WORD:
 		return put_word(cli, arg, text);
 	case CLI_PATH:
-		return put_path(cli, arg, text);
+		return arg->attr ? put_path(cli, arg, text) : put_word(cli, arg, text);
 	case CLI_NUMBER:
 		return put_number(cli, arg, text);
 	case CLI_SECONDS:

@@ -7,6 +7,8 @@
 enum {
 	/** Lines of text that are no row: the time, the headings, the sums. */
 	LINES_AROUND = 3,
+	/** Headings of the workers, and an empty line behind them. */
+	LINES_OF_LOAD = 2,
 	BITS_PER_BYTE = 8,
 	TIME_SIZE = 64,
 	/** A larger count is rounded in text. */
@@ -78,6 +80,23 @@ static void put_name(struct out *o, const struct watch_view *view, enum rates_by
 	}
 }
 
+/* The share of one processor, in percent, and what a frame took. */
+static void put_cycles(struct out *o, const struct watch_view *view, const struct rates_row *row)
+{
+	uint64_t cycles = row->grown[RATES_CYCLES], frames = row->grown[RATES_RECEIVED];
+	uint64_t elapsed = view->sample->elapsed_ns;
+	double percent = 100 * load_share(view->load, cycles, elapsed);
+	char text[24];
+
+	snprintf(text, sizeof(text), "%.1f %%", percent);
+	out_value(o, OUT_EVERYWHERE, "cpu_percent", "CPU", json_real(percent),
+		  elapsed ? text : "-");
+	snprintf(text, sizeof(text), "%.0f", frames ? (double)cycles / (double)frames : 0);
+	out_value(o, OUT_EVERYWHERE, "cycles_per_frame", "CYCLES/FRAME",
+		  frames ? json_real((double)cycles / (double)frames) : NULL, frames ? text : "-");
+	out_num(o, OUT_ONLY_JSON, "cycles", "", row->count[RATES_CYCLES]);
+}
+
 static void put_row(struct out *o, const struct watch_view *view, enum rates_by by,
 		    const struct rates_row *row)
 {
@@ -87,6 +106,8 @@ static void put_row(struct out *o, const struct watch_view *view, enum rates_by 
 
 	out_row_begin(o);
 	put_name(o, view, by, row);
+	if (view->load)
+		put_cycles(o, view, row);
 	put_rate(o, "received_pps", "FROM/S", rates_per_second(grown[RATES_RECEIVED], elapsed),
 		 elapsed);
 	put_rate(o, "received_bps", "BIT/S",
@@ -109,10 +130,23 @@ static void put_row(struct out *o, const struct watch_view *view, enum rates_by 
 
 /* ---- all of it ---- */
 
+static int print_load(FILE *file, const struct load *load)
+{
+	struct out o;
+	int ret;
+
+	out_open(&o, file, OUT_TEXT, OUT_TABLE);
+	load_put(&o, load);
+	ret = out_close(&o);
+	fputc('\n', file);
+	return ret;
+}
+
 static int print_text(FILE *file, const struct watch_view *view, const struct rates_row *rows,
 		      size_t n, const struct rates_row *total)
 {
-	size_t room = view->lines > LINES_AROUND ? view->lines - LINES_AROUND : 0;
+	size_t around = LINES_AROUND + (view->load ? view->load->n + LINES_OF_LOAD : 0);
+	size_t room = view->lines > around ? view->lines - around : 0;
 	size_t i, shown = n;
 	char when[TIME_SIZE];
 	struct out o;
@@ -126,6 +160,8 @@ static int print_text(FILE *file, const struct watch_view *view, const struct ra
 	if (view->sample->elapsed_ns)
 		fprintf(file, ", over %.3f s", (double)view->sample->elapsed_ns / 1e9);
 	fputc('\n', file);
+	if (view->load && print_load(file, view->load))
+		return -EIO;
 	out_open(&o, file, OUT_TEXT, OUT_TABLE);
 	for (i = 0; i < shown; i++) {
 		put_row(&o, view, view->by, &rows[i]);
@@ -141,7 +177,7 @@ static int print_text(FILE *file, const struct watch_view *view, const struct ra
 static int print_json(FILE *file, const struct watch_view *view, const struct rates_row *rows,
 		      size_t n, const struct rates_row *total)
 {
-	json_t *all, *sums;
+	json_t *all, *sums, *workers = NULL;
 	char when[TIME_SIZE];
 	struct out o;
 	size_t i;
@@ -156,6 +192,11 @@ static int print_json(FILE *file, const struct watch_view *view, const struct ra
 	put_row(&o, view, RATES_BY_NOTHING, total);
 	out_row_end(&o);
 	sums = out_take(&o);
+	if (view->load) {
+		out_open(&o, file, view->format, OUT_TABLE);
+		load_put(&o, view->load);
+		workers = out_take(&o);
+	}
 
 	out_time(view->time_ns, when, sizeof(when));
 	out_open(&o, file, view->format, OUT_LINES);
@@ -164,6 +205,8 @@ static int print_json(FILE *file, const struct watch_view *view, const struct ra
 	out_value(&o, OUT_EVERYWHERE, "elapsed", "",
 		  json_real((double)view->sample->elapsed_ns / 1e9), "");
 	out_str(&o, OUT_EVERYWHERE, "by", "", view->by == RATES_BY_VM ? "vm" : "port");
+	if (view->load)
+		out_value(&o, OUT_EVERYWHERE, "workers", "", workers, "");
 	out_value(&o, OUT_EVERYWHERE, "rows", "", all, "");
 	out_value(&o, OUT_EVERYWHERE, "total", "", json_incref(json_array_get(sums, 0)), "");
 	out_row_end(&o);

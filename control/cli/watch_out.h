@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What stats watch shows: one block of text, or one line of JSON.
+ * What stats watch and top show: one block of text, or one line of JSON.
  */
 #ifndef VS_CONTROL_CLI_WATCH_OUT_H
 #define VS_CONTROL_CLI_WATCH_OUT_H
 
+#include "control/cli/load.h"
 #include "control/cli/out.h"
 #include "control/cli/rates.h"
 
@@ -12,6 +13,7 @@
  * struct watch_view - what is shown, and how
  * @lines:	of text at most, 0: any number
  * @time_ns:	since 1970
+ * @load:	top: what the workers do; NULL: stats watch
  * @sample:	after rates_grow(); is sorted anew
  */
 struct watch_view {
@@ -20,6 +22,7 @@ struct watch_view {
 	enum rates_order order;
 	size_t lines;
 	uint64_t time_ns;
+	const struct load *load;
 	struct rates_sample *sample;
 };
 

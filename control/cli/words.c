@@ -63,7 +63,8 @@ void words_accept(struct words_accepted *acc, const char *given, const char *wor
 	if (!word[0])
 		return;
 	d = distance(given, word);
-	if (d < acc->distance && d < strlen(word)) {
+	/* the very word is no help: it stands where it is not accepted */
+	if (d && d < acc->distance && d < strlen(word)) {
 		acc->distance = d;
 		acc->nearest = word;
 	}

@@ -10,6 +10,7 @@
 
 #include "dataplane/core/limits.h"
 #include "dataplane/core/pkt.h"
+#include "dataplane/core/tap.h"
 
 #include <rte_common.h>
 #include <rte_ether.h>
@@ -116,6 +117,8 @@ struct vs_group {
 struct vs_conf {
 	uint16_t n_ports;
 	uint16_t ids[VS_PORTS_MAX]; /* ids in use, for polling */
+	uint16_t n_taps;
+	const struct vs_tap *tap[VS_TAPS_MAX]; /* captures; owned by control */
 	uint32_t n_fids;
 	struct vs_domain *domain; /* by fid, n_fids of them */
 	uint16_t *members;        /* storage of all members of domains and groups */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/core/ctx.h"
 
+#include <rte_branch_prediction.h>
 #include <rte_common.h>
 
 #include <string.h>
@@ -23,6 +24,23 @@ static void keep_sample(struct vs_sample *s, const struct vs_pkt *pkt, uint64_t 
 	__atomic_store_n(&s->seq, s->seq + 1, __ATOMIC_RELEASE);
 }
 
+/* Captures want to know what became of this packet, or its tagged twin, at @port. */
+static void note_drop(struct vs_ctx *ctx, uint16_t port, const struct vs_pkt *pkt,
+		      enum vs_drop reason)
+{
+	const struct vs_burst *burst = ctx->tapped;
+	const struct vs_pkt *first = pkt < burst->tagged ? burst->pkt : burst->tagged;
+	size_t i = (size_t)(pkt - first);
+	unsigned int t;
+
+	ctx->tap.note[i].copies_dropped++;
+	ctx->tap.note[i].reason = (uint8_t)reason;
+	for (t = 0; t < ctx->conf->n_taps; t++) {
+		if (ctx->conf->tap[t]->port == port)
+			ctx->tap.fate[t][i] = (uint8_t)reason;
+	}
+}
+
 void vs_ctx_count_drop(struct vs_ctx *ctx, uint16_t port, const struct vs_pkt *pkt,
 		       enum vs_drop reason)
 {
@@ -30,4 +48,6 @@ void vs_ctx_count_drop(struct vs_ctx *ctx, uint16_t port, const struct vs_pkt *p
 
 	vs_stats_add(VS_TERM_DROPS, &stats->drops[reason], 1);
 	keep_sample(&stats->samples[reason], pkt, ctx->now_tsc);
+	if (unlikely(ctx->tapped) && vs_drop_side(reason) == VS_DROP_SIDE_OUT)
+		note_drop(ctx, port, pkt, reason);
 }

@@ -58,7 +58,8 @@ struct vs_ctx {
 	const struct vs_conf *conf;
 	uint64_t now_tsc;
 	uint32_t now_s;
-	uint16_t pair; /* queue pair this burst came from */
+	uint16_t pair;   /* queue pair this burst came from */
+	uint16_t worker; /* index of the worker */
 
 	uint64_t flooded_bytes; /* written by flood copies in this visit */
 	uint16_t n_touched;
@@ -71,6 +72,8 @@ struct vs_ctx {
 	struct vs_hint hint[VS_HINT_SLOTS];
 	struct vs_event_ring events;
 	struct vs_out out[VS_PORTS_MAX];
+	struct vs_tap_visit tap;
+	const struct vs_burst *tapped; /* the burst, while a capture looks at it; NULL: none does */
 };
 
 /** vs_ctx_count_drop() - count a drop at @port and keep @pkt as its sample */

@@ -21,6 +21,8 @@ enum {
 	VS_GROUPS_MAX = 256,
 	/** Names of switches, ports and VMs, with the final NUL. */
 	VS_NAME_MAX = 32,
+	/** Captures of one daemon at a time. */
+	VS_TAPS_MAX = 8,
 	/** Polling threads of one daemon. */
 	VS_WORKERS_MAX = 16,
 

@@ -42,7 +42,8 @@ struct vs_sample {
  * struct vs_port_stats - what one worker counted at one port
  *
  * Frames and bytes are counted without FCS and without the virtio-net header. "Received" is what
- * the switch took from the port, "sent" what it delivered to it.
+ * the switch took from the port, "sent" what it delivered to it. @cycles: ticks of the time stamp
+ * counter that the frames from the port took, polling on the way to them included.
  */
 struct vs_port_stats {
 	uint64_t received;
@@ -53,6 +54,7 @@ struct vs_port_stats {
 	uint64_t attempts;
 	uint64_t sent;
 	uint64_t sent_bytes;
+	uint64_t cycles;
 	uint64_t drops[VS_DROP_COUNT];
 	struct vs_sample samples[VS_DROP_COUNT];
 };

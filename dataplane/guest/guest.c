@@ -193,7 +193,7 @@ int vs_guest_new(const struct vs_guest_env *env, const struct vs_guest_config *c
 	vs_vhost_init(&guest->dev, env->rcu, guest->name, config->port);
 	guest->told.state = state_of(guest);
 
-	err = vs_guest_link_open(guest);
+	err = vs_guest_link_open(guest, config->group);
 	if (err) {
 		free(guest);
 		return err;

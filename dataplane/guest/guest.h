@@ -48,6 +48,7 @@ struct vs_guest_env {
  * @name:	of the port, for log lines
  * @path:	socket, shorter than sizeof(sockaddr_un.sun_path)
  * @mode:	who listens
+ * @group:	of the socket's file if we listen; NULL: that of the process
  * @port:	port id, written into the packets
  * @changed:	called on the control thread whenever the state, the usable queue pairs or the
  *		fault changed; may publish a new configuration, must not delete the guest
@@ -57,6 +58,7 @@ struct vs_guest_config {
 	const char *name;
 	const char *path;
 	enum vs_guest_mode mode;
+	const gid_t *group;
 	uint16_t port;
 	void (*changed)(void *ctx);
 	void *ctx;

@@ -224,7 +224,20 @@ static void on_probe(evutil_socket_t unused, short what, void *arg)
 	vs_guest_check(guest);
 }
 
-int vs_guest_link_open(struct vs_guest *guest)
+/* Return: 0, or -errno with no socket left. */
+static int start_listening(struct vs_guest *guest, const gid_t *group)
+{
+	int err = vs_sock_listen(guest->path, &guest->listener);
+
+	if (err || !group)
+		return err;
+	err = vs_sock_give(guest->path, &guest->listener, *group);
+	if (err)
+		vs_sock_close(guest->path, &guest->listener);
+	return err;
+}
+
+int vs_guest_link_open(struct vs_guest *guest, const gid_t *group)
 {
 	struct event_base *base = guest->env.base;
 	const struct timeval now = {0, 0};
@@ -243,7 +256,7 @@ int vs_guest_link_open(struct vs_guest *guest)
 			goto err_close;
 		return 0;
 	}
-	err = vs_sock_listen(guest->path, &guest->listener);
+	err = start_listening(guest, group);
 	if (err)
 		goto err_close;
 	err = -ENOMEM;

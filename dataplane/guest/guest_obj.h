@@ -6,9 +6,9 @@
 #ifndef VS_GUEST_GUEST_OBJ_H
 #define VS_GUEST_GUEST_OBJ_H
 
+#include "dataplane/core/sock.h"
 #include "dataplane/guest/conn.h"
 #include "dataplane/guest/guest.h"
-#include "dataplane/guest/sock.h"
 #include "dataplane/guest/vhost.h"
 
 #include <stdbool.h>
@@ -76,9 +76,11 @@ void vs_guest_settle(struct vs_guest *guest);
 
 /**
  * vs_guest_link_open() - make the events, and listen (server mode)
+ * @group:	of the socket's file, or NULL: that of the process
+ *
  * Return: 0, or -errno with nothing left behind.
  */
-int vs_guest_link_open(struct vs_guest *guest);
+int vs_guest_link_open(struct vs_guest *guest, const gid_t *group);
 
 /** vs_guest_link_close() - drop the connection, close and remove the socket, free the events. */
 void vs_guest_link_close(struct vs_guest *guest);

@@ -51,15 +51,18 @@ static int parse(struct vs_saved *saved)
 	return 1;
 }
 
-/* Written by this user, and by nobody else: the folder may be one that others write to. */
-static bool is_ours(const struct stat *st)
+/*
+ * Written by this user, and by nobody else: the folder may be one that others write to. Root takes
+ * what the owner of the folder wrote, too: a switch that has dropped its privileges.
+ */
+static bool is_ours(const struct stat *st, uid_t folder)
 {
-	return S_ISREG(st->st_mode) && st->st_uid == geteuid() && st->st_nlink == 1 &&
-	       !(st->st_mode & 022);
+	return S_ISREG(st->st_mode) && st->st_nlink == 1 && !(st->st_mode & 022) &&
+	       (st->st_uid == geteuid() || (geteuid() == 0 && st->st_uid == folder));
 }
 
 /* Open, lock, and make sure that the locked file is the one of that name. Return: 0, or -errno. */
-static int lock(struct vs_saved *saved, enum vs_saved_open how)
+static int lock(struct vs_saved *saved, uid_t folder, enum vs_saved_open how)
 {
 	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (how == VS_SAVED_MAKE ? O_CREAT : 0);
 	struct stat locked;
@@ -72,7 +75,7 @@ static int lock(struct vs_saved *saved, enum vs_saved_open how)
 		saved->fd = open(saved->path, flags, 0600);
 		if (saved->fd < 0)
 			return -errno;
-		if (fstat(saved->fd, &locked) != 0 || !is_ours(&locked)) {
+		if (fstat(saved->fd, &locked) != 0 || !is_ours(&locked, folder)) {
 			vs_saved_close(saved);
 			return -EPERM;
 		}
@@ -91,11 +94,14 @@ int vs_saved_open(const char *rundir, const char *ifname, uint32_t ifindex, enum
 {
 	struct vs_saved saved = {.fd = -1, .ifindex = ifindex};
 	int n = snprintf(saved.path, sizeof(saved.path), "%s/%s%u", rundir, prefix, ifindex);
+	struct stat folder;
 	int err;
 
 	if (n < 0 || (size_t)n >= sizeof(saved.path))
 		return -ENAMETOOLONG;
-	err = lock(&saved, how);
+	if (stat(rundir, &folder) != 0)
+		return -errno;
+	err = lock(&saved, folder.st_uid, how);
 	if (err)
 		return err;
 	err = parse(&saved);

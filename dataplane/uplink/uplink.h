@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct event_base;
 
@@ -168,6 +169,22 @@ enum vs_uplink_leftovers {
  * Return: how many there were, or -errno: the folder cannot be read, or one could not be given back.
  */
 int vs_uplink_leftovers(const char *rundir, enum vs_uplink_leftovers what);
+
+/**
+ * vs_uplink_give_files() - root: let @uid and @gid own what an earlier switch left in a run folder
+ * @dir:	descriptor of the folder, which only root can write to
+ *
+ * Its saved settings, and its pins. Return: 0, or -errno.
+ */
+int vs_uplink_give_files(int dir, uid_t uid, gid_t gid);
+
+/**
+ * vs_uplink_give_pins() - root: see that there is a bpffs in a run folder, which @uid and @gid own
+ * @dir:	descriptor of the folder; it may be the user's
+ *
+ * Return: 0, or -errno: no xdp uplink outlives the switch then.
+ */
+int vs_uplink_give_pins(int dir, uid_t uid, gid_t gid);
 
 /* ---- dpdk: any device that a DPDK driver knows ---- */
 

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,15 +103,19 @@ int vs_xpin_path(const char *dir, const char *name, char path[PATH_MAX])
 
 void vs_xpin_remove(const char *dir)
 {
-	DIR *open_dir = opendir(dir);
+	/* Not through a link: root may clean up in the folder of another user. */
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *open_dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
-	char path[PATH_MAX];
 
-	if (!open_dir)
+	if (!open_dir) {
+		if (fd >= 0)
+			(void)close(fd);
 		return;
+	}
 	while ((entry = readdir(open_dir)) != NULL) {
-		if (entry->d_name[0] != '.' && vs_xpin_path(dir, entry->d_name, path) == 0)
-			(void)unlink(path);
+		if (entry->d_name[0] != '.')
+			(void)unlinkat(fd, entry->d_name, 0);
 	}
 	(void)closedir(open_dir);
 	(void)rmdir(dir);
@@ -121,6 +126,7 @@ void vs_xpin_leave(const char *rundir)
 	const struct dirent *entry;
 	char root[PATH_MAX];
 	bool empty = true;
+	struct stat st;
 	DIR *dir;
 
 	if (root_of(rundir, root) != 0)
@@ -130,6 +136,9 @@ void vs_xpin_leave(const char *rundir)
 		(void)rmdir(root);
 		return;
 	}
+	/* One that was given to a user (vs_uplink_give_pins()) stays: he could not mount it again. */
+	if (stat(root, &st) != 0 || st.st_uid != 0)
+		return;
 	dir = opendir(root);
 	if (!dir)
 		return;

@@ -76,6 +76,7 @@ static void name_program(uint32_t id, char name[BPF_OBJ_NAME_LEN])
 	uint32_t size = sizeof(info);
 	int fd = bpf_prog_get_fd_by_id(id);
 
+	/* Only root may look; then the number has to do. */
 	(void)snprintf(name, BPF_OBJ_NAME_LEN, "?");
 	if (fd < 0)
 		return;

@@ -4,7 +4,10 @@
 import json
 import os
 import pathlib
+import pwd
+import shlex
 import signal
+import stat
 import subprocess
 import time
 
@@ -13,6 +16,23 @@ from child import die_with_parent
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("VMSWITCH_BUILD", TOP / "build"))
 READY_SECONDS = 30
+# More words of each daemon's command line: VMSWITCH_OPTIONS="--user vmswitch --seccomp" has all
+# tests run against a daemon as the service runs it.
+OPTIONS = shlex.split(os.environ.get("VMSWITCH_OPTIONS", ""))
+USER = OPTIONS[OPTIONS.index("--user") + 1] if "--user" in OPTIONS else None
+if USER:
+    os.umask(0)         # it must be able to use what the tests make
+
+
+def give(folder):
+    """Let the daemon use a folder that a test has made."""
+    if not USER:
+        return
+    os.chown(folder, pwd.getpwnam(USER).pw_uid, -1)
+    for parent in pathlib.Path(folder).resolve().parents:
+        mode = parent.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            parent.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
 
 
 class DaemonError(Exception):
@@ -34,11 +54,12 @@ class Daemon:
     def start(self):
         """Start it and wait until it serves; returns the seconds that took."""
         begin = time.monotonic()
+        give(self.rundir)
         with open(self.log, "a") as log:
             offset = log.tell()
             self.process = subprocess.Popen(
                 [str(self.build / "control" / "vmswitchd"), "--socket", str(self.control),
-                 "--log-level", "info", *self.options],
+                 "--log-level", "info", *OPTIONS, *self.options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 preexec_fn=die_with_parent)
         while "ready: version" not in self.log_text()[offset:]:
@@ -64,7 +85,13 @@ class Daemon:
         if self.alive():
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(timeout=10)
+            status = self.process.wait(timeout=10)
+            if "is not on the list" in self.log_text():
+                raise DaemonError(f"a system call was refused:\n{self.log_text()[-2000:]}")
+            if os.path.ismount(self.rundir / "bpf"):
+                # Only root can, and this daemon is not root any more.
+                subprocess.run(["umount", str(self.rundir / "bpf")], check=True)
+            return status
         except subprocess.TimeoutExpired as error:
             self.kill()
             raise DaemonError("vmswitchd did not end within 10 s of SIGTERM") from error

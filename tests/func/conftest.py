@@ -14,6 +14,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "common")]
 
 from lan import DAEMON, Lan, Switch  # noqa: E402
 from victim import Victim  # noqa: E402
+from vmswitchd import give  # noqa: E402
 from watch import Monitor  # noqa: E402
 
 
@@ -31,6 +32,7 @@ def pytest_runtest_makereport(item, call):
 def rundir():
     """A folder with a short path: sockets live in it."""
     path = pathlib.Path(tempfile.mkdtemp(prefix="vsw-", dir="/tmp"))
+    give(path)
     yield path
     shutil.rmtree(path, ignore_errors=True)
 

@@ -14,10 +14,13 @@ from batch import (ABORT, AFTER, BEFORE, BEGIN, CHANGE, COMMAND, CONFIRM, CONFIR
                    VLAN, VLAN_MODE, Batch, mac)
 from watch import wait_for
 
+MESSAGES_MAX = 262144
+CONFIG_GET = 0x70
+
 @pytest.fixture
 def client(vmswitchd):
     """A connection that speaks the bare protocol."""
-    with wire.Wire(vmswitchd.socket) as one:
+    with wire.Wire(vmswitchd.socket, timeout=60) as one:
         yield one
 
 
@@ -230,6 +233,78 @@ def test_bounds(vmswitchd):
         # the first one has its room still
         first.bad(1, errno.ENOENT, "there is no port 'p'")
         Batch(two).good()
+
+
+def test_silence(vmswitchd):
+    """A batch that takes all the room and falls silent gives it to another after a while."""
+    with wire.Wire(vmswitchd.socket) as one, wire.Wire(vmswitchd.socket) as two:
+        with wire.Wire(vmswitchd.socket) as three:
+            batches = [Batch(client) for client in (one, two)]
+            for batch in batches:
+                for _ in range(MESSAGES_MAX // 2):
+                    batch.add(wire.PORT_DEL, (wire.NAME, "p"))
+            # as long as that is not so: no room, and both keep theirs
+            errors = []
+
+            def again():
+                batch = Batch(three)
+                batch.add(wire.PORT_DEL, (wire.NAME, "q"))
+                batch.add(wire.PORT_DEL, (wire.NAME, "q"))
+                said, _, texts, _ = batch.end()
+                errors.append(said[1])
+                return texts[1]
+
+            assert "the batches of all clients have" in again()
+            wait_for(again, lambda text: "there is no port 'q'" in text, 60)
+            assert set(errors) == {errno.ENOBUFS, errno.ENOENT}
+            # one of them has lost it, and is told, at its next message or at its end
+            said, _, texts, seq = batches[0].end()
+            assert said == {seq: errno.ENOBUFS}
+            assert f"after message {MESSAGES_MAX // 2}, and another needed its room" in texts[seq]
+            Batch(one).good()
+            batches[1].bad(1, errno.ENOENT, "there is no port 'p'")
+
+
+@pytest.fixture
+def crowd(vmswitchd, client, rundir):
+    """1,000 ports and 100,000 static addresses, made by one batch."""
+    batch = Batch(client)
+    for name in "ab":
+        batch.add(wire.SWITCH_NEW, (wire.NAME, name), (wire.KIND, wire.PRIVATE),
+                  (FDB_SIZE, 200000))
+    for n in range(1000):
+        batch.port(f"p{n}", "a", rundir / f"{n}.sock", (wire.MODE, 2))
+    for n in range(100000):
+        batch.add(FDB_NEW, (wire.SWITCH, "a"), (wire.PORT, "p0"),
+                  (wire.MAC, b"\x02\x01" + n.to_bytes(4, "big")))
+    batch.good()
+
+
+def test_many_renames(vmswitchd, client, crowd):
+    """The addresses behind a port are looked at for the first of its renames only."""
+    batch = Batch(client, (DRY_RUN, b""))
+    for n in range(3000):
+        batch.add(wire.PORT_SET, (wire.NAME, f"p{n}" if not n else f"x{n}"),
+                  (NEW_NAME, f"x{n + 1}"))
+    batch.add(wire.PORT_SET, (wire.NAME, "x3000"), (NEW_NAME, "p0"))
+    assert batch.good() == []
+    # in several slices, of which none says again what another has said
+    rows = client.call(CONFIG_GET)
+    assert len(rows) == 101002 and len({row[RECORD] for row in rows}) == 101002
+
+
+def test_too_long(vmswitchd, client, crowd):
+    """What others would have to wait for too long is undone."""
+    before = vmswitchd.json("port", "show", "p0")
+    batch = Batch(client)
+    for n in range(3000):
+        batch.add(wire.PORT_SET, (wire.NAME, "p0"), (wire.SWITCH, "ba"[n % 2]))
+    said, _, texts, seq = batch.end()
+    assert said == {seq: errno.ETIME}
+    assert "of 3000 messages" in texts[seq] and "send it as several batches" in texts[seq]
+    assert vmswitchd.json("port", "show", "p0") == before
+    assert [row["fdb_used"] for row in vmswitchd.json("switch", "show")] == [100000, 0]
+    vmswitchd.audit()
 
 
 def test_traffic_of_others_goes_on(vmswitchd, client, rundir):

@@ -14,6 +14,8 @@ import pytest
 
 from vmswitchd import BUILD
 
+pytestmark = pytest.mark.once
+
 VMSWITCH = BUILD / "control" / "vmswitch"
 INSTALLED = BUILD / "control" / "cli" / "completion" / "vmswitch"
 PACKAGE = pathlib.Path("/usr/share/bash-completion/bash_completion")
@@ -76,6 +78,14 @@ def offered(daemon, line):
     ("stats watch by ", ["vm", "port"]),
     ("stats show port ", ["web", "db"]),
     ("monitor ", []),
+    ("capture ", ["web", "db", "-f", "-c", "-w", "--snaplen", "--drops", "--direction"]),
+    ("capture web -", ["-f", "-c", "-w", "--snaplen", "--drops", "--direction"]),
+    ("capture -c 1 w", ["web"]),
+    ("capture --drops web -w ", [":files"]),
+    ("capture -w x ", ["web", "db", "-f", "-c", "--snaplen", "--drops", "--direction"]),
+    ("capture -f 'tcp port 80' web -w x --dir", ["--direction"]),
+    ("capture web -f ", []),
+    ("capture web --direction ", ["from", "to", "both"]),
     ("completion ", ["bash", "words", "help"]),
     ("--dry", ["--dry-run"]),
     ("-n switch del ", ["lan", "lab-2"]),

@@ -91,6 +91,12 @@ def test_dos_line_ends(vmswitchd, given):
     assert vmswitchd.json("switch", "show")[0]["name"] == "lan"
 
 
+def test_byte_order_mark(vmswitchd, given):
+    """As an editor of Windows puts it in front."""
+    vmswitchd.check("-f", given(b"\xef\xbb\xbfswitch add lan type private\r\n"))
+    assert vmswitchd.json("switch", "show")[0]["name"] == "lan"
+
+
 def test_names_like_words(vmswitchd, given):
     """In a file nothing asks for help, and a name may be a keyword."""
     vmswitchd.check("-f", given("switch add help type private\nswitch add type type private\n"))
@@ -113,7 +119,7 @@ def test_names_like_words(vmswitchd, given):
     ("confirm\n", 2, ["commands:1: 'confirm' cannot stand in a file"]),
     ("vmswitch switch add lan type private\n", 2, ["commands:1: unknown word 'vmswitch'"]),
     ("-j switch add lan type private\n", 2, ["commands:1: unknown word '-j'"]),
-    ("help\n", 2, ["commands:1: unknown word 'help'"]),
+    ("help\n", 2, ["commands:1: unknown word 'help' after 'vmswitch'; accepted here: switch"]),
     ("switch add lan type private\nswitch add lan type private\n", 1,
      ["commands:2: ", "'lan'", "(nothing was changed)"]),
     ("switch add lan type private\n# x\n\nport add p switch lan type guest socket {run}/p \\\n"

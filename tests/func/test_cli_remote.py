@@ -17,6 +17,8 @@ from netns import Namespace, in_ns
 from vmswitchd import BUILD
 from watch import wait_for
 
+pytestmark = pytest.mark.once
+
 VMSWITCH = BUILD / "control" / "vmswitch"
 SSHD = pathlib.Path("/usr/sbin/sshd")
 # What ssh does with its words: the rest of the line is for a shell.

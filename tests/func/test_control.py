@@ -3,6 +3,7 @@
 and clients that misbehave."""
 
 import errno
+import grp
 import os
 import re
 import select
@@ -306,7 +307,8 @@ def test_no_permission(vmswitchd):
     """Who cannot open the socket is told which group may."""
     done = as_nobody(vmswitchd, "switch", "show")
     assert done.returncode == 1
-    assert "member of group 'root'" in done.stderr, done.stderr
+    group = grp.getgrgid(os.stat(vmswitchd.socket).st_gid).gr_name
+    assert f"member of group '{group}'" in done.stderr, done.stderr
 
 
 def test_credentials_are_checked(vmswitchd):
@@ -412,7 +414,7 @@ def test_bad_header(client, header):
 def test_unknown_commands(client):
     """All of them, one by one."""
     known = {*range(0x01, 0x07), *range(0x10, 0x14), *range(0x20, 0x24), *range(0x30, 0x34), 0x40,
-             0x41, 0x42, 0x50, 0x60, 0x70, 0x71}
+             0x41, 0x42, 0x50, 0x60, 0x70, 0x71, 0x80, 0x82}
     for cmd in set(range(256)) - known:
         with pytest.raises(wire.Refused, match=f"0x{cmd:02x} is not known"):
             client.call(cmd)
@@ -424,7 +426,10 @@ def test_descriptors_in_a_message_are_not_kept(vmswitchd, client):
     before = vmswitchd.fds()
     with open("/dev/null", "rb") as null:
         for _ in range(50):
-            socket.send_fds(client.sock, [wire.message(wire.SWITCH_GET)], [null.fileno()] * 8)
+            try:
+                socket.send_fds(client.sock, [wire.message(wire.SWITCH_GET)], [null.fileno()] * 8)
+            except PermissionError:     # from Linux 6.16 on the kernel refuses them for us
+                continue
             client.answer()
     assert vmswitchd.fds() == before
 
@@ -442,21 +447,18 @@ def test_connections_leave_nothing(vmswitchd):
 
 
 def test_too_many_clients(vmswitchd):
-    """The 65th is told; the others go on; a place that is left is taken."""
+    """The 65th gets in; the one that was idle for longest is told and gives its place."""
     ours = [wire.Wire(vmswitchd.socket) for _ in range(64)]
     assert all(one.call(wire.SWITCH_GET) == [] for one in ours)
-    with wire.Wire(vmswitchd.socket) as one:
-        with pytest.raises(wire.Refused, match="64 clients") as refusal:
-            one.answer()
-        assert refusal.value.errno == errno.EUSERS
-        assert one.receive() == b""
-    done = vmswitchd.run("switch", "show")
-    assert done.returncode == 1 and "64 clients" in done.stderr
-    ours.pop().close()
-    wait_for(lambda: vmswitchd.run("switch", "show").returncode, lambda status: status == 0)
+    ours[0].call(wire.SWITCH_GET)
+    assert vmswitchd.run("switch", "show").returncode == 0
+    with pytest.raises(wire.Refused, match="64 clients") as refusal:
+        ours[1].answer()
+    assert refusal.value.errno == errno.EUSERS
+    assert ours[1].receive() == b""
+    assert ours[0].call(wire.SWITCH_GET) == [] and ours[2].call(wire.SWITCH_GET) == []
     for one in ours:
         one.close()
-    wait_for(lambda: vmswitchd.run("switch", "show").returncode, lambda status: status == 0)
 
 
 def test_flood_starves_nobody(vmswitchd, client):

@@ -315,7 +315,7 @@ LONG = 300 * "a"
     ("port add q switch int type host addr " + LONG, 1, "addr has more than 255 bytes"),
     ("port add q switch int type host addr 192.0.2.1/24\n", 1, "is a control character"),
     ("port add q switch int type host mac 01:00:5e:00:00:01", 1, "group address"),
-    ("port add q switch int type host mac any", 2, "and not 'auto'"),
+    ("port add q switch int type host mac all", 2, "and not 'any' or 'auto'"),
     ("port add q switch nowhere type host", 1, "'nowhere'"),
     ("port set p addr 192.0.2.1/24", 1, "only a host port has addresses; 'p' is of type guest"),
     ("port set h0 addr 300.0.0.1/8", 1, "is no address"),

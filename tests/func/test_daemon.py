@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The daemon as a program: options, start, stop, and what it says when it cannot."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -159,6 +160,47 @@ def test_the_socket_of_a_dead_daemon_is_replaced(rundir):
     second = start("--socket", path)
     second.terminate()
     assert second.wait(timeout=30) == 0
+
+
+def test_a_folder_that_others_have_locked(rundir):
+    """Everybody may open a folder that he may read, and lock it: nobody waits for that."""
+    path = rundir / "locked.sock"
+    fd = os.open(rundir, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        process = start("--socket", path)
+        assert not (rundir / ".locked.sock.lock").exists()
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+    finally:
+        os.close(fd)
+
+
+def test_the_lock_of_a_socket(rundir):
+    """Who holds it is waited for; one that was left is used; what is no lock is left alone."""
+    path, lock = rundir / "rival.sock", pathlib.Path(rundir) / ".rival.sock.lock"
+    lock.touch(0o600)
+    with open(lock, "rb") as rival:
+        fcntl.flock(rival, fcntl.LOCK_EX)
+        done = run("--socket", path)
+        assert done.returncode == 1 and "another vmswitchd" in complaints(done)[0]
+        assert lock.exists() and not path.exists()
+    process = start("--socket", path)
+    assert not lock.exists()
+    process.terminate()
+    assert process.wait(timeout=30) == 0
+    lock.write_text("precious")
+    done = run("--socket", path)
+    assert done.returncode == 1 and str(path) in complaints(done)[0]
+    assert lock.read_text() == "precious"
+    lock.unlink()
+    os.mkfifo(lock)
+    assert run("--socket", path).returncode == 1
+    lock.unlink()
+    lock.symlink_to(rundir / "elsewhere")
+    assert run("--socket", path).returncode == 1
+    assert lock.is_symlink() and not (rundir / "elsewhere").exists()
+    lock.unlink()
 
 
 def test_another_file_in_the_sockets_place_is_left_alone(rundir):

@@ -74,8 +74,11 @@ class Wire:
 
     def __init__(self, path, timeout=10):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.sock.settimeout(timeout)
+        # connect() waits for room in the backlog; with Python's own time-out it would not.
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO,
+                             struct.pack("@ll", int(timeout), 0))
         self.sock.connect(path)
+        self.sock.settimeout(timeout)
 
     def send(self, data):
         """One datagram."""

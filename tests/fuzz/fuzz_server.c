@@ -69,6 +69,7 @@ static void play(struct vs_hub *hub, int fd, const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct vs_peer peer = {.pid = 1, .rank = VS_RANK_ROOT};
 	static struct vs_hub hub = {.version = "1"};
 	static struct vs_model model;
 	struct vs_session *s;
@@ -84,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vs_model_on_notice(&model, vs_monitor_notice, &hub);
 	if (!hub.base || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fd))
 		return 0;
-	if (vs_session_open(&hub, fd[0], 1)) {
+	if (vs_session_open(&hub, fd[0], &peer)) {
 		close(fd[0]);
 		close(fd[1]);
 		return 0;

@@ -20,6 +20,7 @@ struct device {
 	bool up;
 	bool broken;
 	uint32_t mtu;
+	char addrs[64]; /* of a host port */
 };
 
 /* ---- the kinds ---- */
@@ -99,6 +100,8 @@ static void info(const struct vs_port *port, struct vs_port_view *view)
 	view->broken = dev->broken;
 	view->pairs = 1;
 	view->guest.socket = port->place;
+	if (port->kind->id == VS_PORT_HOST)
+		snprintf(view->host.addrs, sizeof(view->host.addrs), "%s", dev->addrs);
 }
 
 static int set(struct vs_port *port, const struct vs_port_change *change, struct vs_fail *fail)
@@ -108,6 +111,9 @@ static int set(struct vs_port *port, const struct vs_port_change *change, struct
 	if (k->set_fails)
 		return vs_fail_set(fail, k->set_fails, VS_ATTR_IFNAME, "%s does not do that",
 				   port->place);
+	if (change->set & VS_PORT_SET_ADDRS)
+		snprintf(((struct device *)port->dev)->addrs, sizeof(((struct device *)0)->addrs),
+			 "%s", change->addrs);
 	k->change = *change;
 	k->set++;
 	return 0;

@@ -11,6 +11,7 @@
 
 #include "control/config.h"
 #include "control/model.h"
+#include "control/model_capture.h"
 #include "control/proto.h"
 #include "control/store.h"
 #include "control/tlv.h"
@@ -360,6 +361,21 @@ int vs_config_each(struct vs_model *m,
 	return ret;
 }
 
+void vs_config_put_vlans(struct vs_msg *msg, const struct vs_vlans *vlans)
+{
+	/* All fake ports are untagged. */
+	vs_msg_put_u32(msg, VS_ATTR_VLAN_MODE, (uint32_t)vlans->mode);
+}
+
+bool vs_config_find(struct vs_model *m, const struct vs_config_key *key,
+		    struct vs_config_place *ret_place)
+{
+	(void)m;
+	(void)key;
+	(void)ret_place;
+	return false;
+}
+
 int vs_config_brief(const struct nlmsghdr *record, void *buf, size_t size)
 {
 	if (record->nlmsg_len > size)
@@ -395,6 +411,47 @@ void vs_store_info(const struct vs_store *store, struct vs_store_info *ret_info)
 		.waiting = 1,
 		.problem = "it cannot be written: No space left on device",
 	};
+}
+
+/* ---- captures: there is none ---- */
+
+int vs_capture_add(struct vs_model *m, const struct vs_capture_spec *spec,
+		   struct vs_capture **ret_capture, struct vs_fail *fail)
+{
+	return vs_fail_set(fail, -ENOSPC, 0, "a fake captures nothing");
+}
+
+int vs_capture_end(struct vs_capture *c)
+{
+	return 0;
+}
+
+void vs_capture_del(struct vs_capture *c)
+{
+}
+
+bool vs_capture_is_over(const struct vs_capture *c)
+{
+	return true;
+}
+
+const char *vs_capture_port(const struct vs_capture *c)
+{
+	return "";
+}
+
+bool vs_capture_next(struct vs_capture *c, struct vs_capture_view *ret_view)
+{
+	return false;
+}
+
+void vs_capture_take(struct vs_capture *c, const struct vs_capture_view *view)
+{
+}
+
+uint64_t vs_capture_lost(const struct vs_capture *c)
+{
+	return 0;
 }
 
 /* ---- transactions: what is done stays done ---- */

@@ -6,7 +6,7 @@
 #ifndef VS_TESTS_UNIT_GUEST_PORT_H
 #define VS_TESTS_UNIT_GUEST_PORT_H
 
-#include "dataplane/guest/sock.h"
+#include "dataplane/core/sock.h"
 #include "tests/unit/vhost_peer.h"
 
 #include <event2/event.h>

@@ -9,6 +9,7 @@
 #define TESTS_UNIT_SCRIPTED_DAEMON_H
 
 #include "control/client.h"
+#include "control/tlv.h"
 
 #include <errno.h>
 #include <fcntl.h>

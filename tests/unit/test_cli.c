@@ -59,6 +59,28 @@ static void bad(const char *line, const char *text)
 		fail_msg("'%s' gives '%s', which does not say '%s'", line, cli.error, text);
 }
 
+static void test_capture(void **state)
+{
+	good("capture vm1", VS_CMD_CAPTURE_START);
+	assert_null(req.attr[VS_ATTR_DIRECTION]);
+	good("capture --drops -c 3 -f arp -w - --snaplen 96 vm1 --direction to",
+	     VS_CMD_CAPTURE_START);
+	assert_string_equal(vs_tlv_str(req.attr[VS_ATTR_PORT]), "vm1");
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_SNAPLEN]), 96);
+	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_DIRECTION]), VS_DIRECTION_TO);
+	assert_non_null(req.attr[VS_ATTR_DROPS]);
+	/* the verb compiles it */
+	assert_null(req.attr[VS_ATTR_FILTER]);
+
+	good("capture vm1 -w file", VS_CMD_CAPTURE_START);
+	bad("capture", "capture: PORT is missing");
+	bad("capture vm1 vm2", "vm2");
+	bad("capture vm1 -c 0", "'0' after '-c' is not a number");
+	bad("capture vm1 --direction in", "accepted here: from, to, both");
+	bad("capture vm1 --drop", "(did you mean '--drops'?)");
+	bad("capture vm1 -f", "'-f' is followed by nothing");
+}
+
 static void test_grammar(void **state)
 {
 	good("switch add lan type private", VS_CMD_SWITCH_NEW);
@@ -175,7 +197,7 @@ static void test_mac_words(void **state)
 	    "'none' after 'mac' is not a MAC address such as 00:15:5d:01:32:11, and not 'any' or "
 	    "'auto'");
 	bad("port set p cluster any", "and not 'none'");
-	bad("port add p switch s type host mac any", "and not 'auto'");
+	good("port add p switch s type host mac any", VS_CMD_PORT_NEW);
 	bad("port set p mac any mac auto", "'mac' is there twice");
 }
 
@@ -329,7 +351,8 @@ static void test_port_set(void **state)
 	bad("port set p mtu 1 mtu 2", "'mtu' is there twice");
 	bad("port set p mtu", "'mtu' is followed by nothing: N is wanted");
 	bad("port set p mtu x", "'x' after 'mtu' is not a number");
-	bad("port set p mtu -1", "not a number");
+	bad("port set p mtu -1", "'-1' after 'mtu' is not a number");
+	assert_null(strstr(cli.error, " to "));
 	bad("port set p mtu 1x", "not a number");
 	bad("port set p mtu 4294967296", "not a number");
 	bad("port set p mtu 99999999999999999999999", "not a number");
@@ -368,9 +391,12 @@ static void test_watch(void **state)
 	good("stats watch interval 1.20 count 1000000000", VS_CMD_STATS_GET);
 	kept(INTERVAL, "1.20", 1200);
 
+	good("top", VS_CMD_STATS_GET);
+	good("top by port sort cycles count 1", VS_CMD_STATS_GET);
+	bad("top sort size", "accepted here: rate, cycles, name");
 	bad("stats watch by switch", "accepted here: vm, port");
 	bad("stats watch sort bytes",
-	    "unknown word 'bytes' after 'sort'; accepted here: rate, name");
+	    "unknown word 'bytes' after 'sort'; accepted here: rate, cycles, name");
 	bad("stats watch switch lan port p", "'switch' and 'port' exclude each other");
 	bad("stats watch intervall 1", "(did you mean 'interval'?)");
 	bad("stats watch count", "'count' is followed by nothing: N is wanted");
@@ -411,13 +437,16 @@ static void test_bad_words(void **state)
 	bad("switch del lan force force", "'force' is there twice");
 	bad("switch show a b", "unknown word 'b' after 'a'; nothing more is accepted here");
 	bad("port add p switch lan", "type guest|host is missing");
-	bad("port add p mac any", "not a MAC address");
+	bad("port add p mac all", "not a MAC address");
 	bad("port show p --qemu --libvirt", "'--qemu' and '--libvirt' exclude each other");
 	bad("port show p --kvm", "unknown word '--kvm'");
 	bad("stats show port p by vm", "'port' and 'by' exclude each other");
 	bad("stats show by port", "accepted here: vm");
 	bad("fdb flush", "switch SW is missing");
 	bad("monitor all", "unknown word 'all' after 'monitor'");
+	cli.file = "file";
+	bad("help", "unknown word 'help' after 'vmswitch'; accepted here: switch, port, fdb");
+	cli.file = NULL;
 	bad("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "unknown word");
 }
 
@@ -443,13 +472,13 @@ static void test_help(void **state)
 	assert_non_null(strstr(text,
 			       "vmswitch port add NAME switch SW type guest|host [socket PATH "
 			       "| tap IFNAME | ifname IFNAME] "));
-	assert_non_null(strstr(text, " [mode client|server] [mac MAC|auto] [mtu N] "));
+	assert_non_null(strstr(text, " [mode client|server] [mac MAC|any|auto] [mtu N] "));
 	assert_non_null(strstr(text, "vmswitch fdb add MAC switch SW port PORT [vlan N]\n"));
 	assert_non_null(strstr(text, "vmswitch switch del NAME [force]\n"));
 	assert_non_null(strstr(text, "vmswitch stats show [port NAME | by vm]\n"));
 	assert_non_null(strstr(text, "vmswitch port show [NAME] [--qemu | --libvirt]\n"));
 	assert_non_null(strstr(text, "vmswitch stats watch [by vm|port] [switch SW | port NAME] "
-				     "[sort rate|name] [interval SECONDS] [count N]\n"));
+				     "[sort rate|cycles|name] [interval SECONDS] [count N]\n"));
 	assert_non_null(strstr(text, "vmswitch monitor\n"));
 	free(text);
 }
@@ -547,13 +576,21 @@ static void test_mac(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_grammar),   cmocka_unit_test(test_port_add),
-		cmocka_unit_test(test_port_set),  cmocka_unit_test(test_watch),
-		cmocka_unit_test(test_bad_words), cmocka_unit_test(test_help),
-		cmocka_unit_test(test_mac),       cmocka_unit_test(test_every_verb_has_help),
-		cmocka_unit_test(test_fdb),       cmocka_unit_test(test_switch_types),
-		cmocka_unit_test(test_vlan),      cmocka_unit_test(test_vlan_lists),
-		cmocka_unit_test(test_host_port), cmocka_unit_test(test_mac_words),
+		cmocka_unit_test(test_capture),
+		cmocka_unit_test(test_grammar),
+		cmocka_unit_test(test_port_add),
+		cmocka_unit_test(test_port_set),
+		cmocka_unit_test(test_watch),
+		cmocka_unit_test(test_bad_words),
+		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_mac),
+		cmocka_unit_test(test_every_verb_has_help),
+		cmocka_unit_test(test_fdb),
+		cmocka_unit_test(test_switch_types),
+		cmocka_unit_test(test_vlan),
+		cmocka_unit_test(test_vlan_lists),
+		cmocka_unit_test(test_host_port),
+		cmocka_unit_test(test_mac_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

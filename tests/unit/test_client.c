@@ -131,9 +131,26 @@ static void test_dump_during_changes(void **state)
 
 	say_hello(1, 1);
 	script_dump(CALL_SEQ, NLM_F_DUMP_INTR);
+	script_dump(NEXT_SEQ, 0);
+	waits();
+	datagram();
+	say_done(NEXT_SEQ + 1, NLM_F_DUMP_INTR);
+	waits();
+	datagram();
+	say_record(0, 100, NLM_F_DUMP_INTR); /* a notice is no part of the answer */
+	say_ack(NEXT_SEQ + 2);
 	assert_int_equal(open_client(), 0);
+	assert_false(vs_client_interrupted(client));
 	assert_int_equal(call(&h), 0);
 	assert_int_equal(h.n, 12);
+	assert_true(vs_client_interrupted(client));
+	/* It is said of the last answer, not for good. */
+	assert_int_equal(call(NULL), 0);
+	assert_false(vs_client_interrupted(client));
+	assert_int_equal(call(NULL), 0);
+	assert_true(vs_client_interrupted(client));
+	assert_int_equal(call(NULL), 0);
+	assert_false(vs_client_interrupted(client));
 }
 
 static void test_dump_that_fails_half_way(void **state)

@@ -209,6 +209,48 @@ static void test_filters(void **state)
 	vs_fdb_free(fdb);
 }
 
+static bool is_odd(uint16_t fid, const struct rte_ether_addr *mac, const struct vs_fdb_entry *e,
+		   void *ctx)
+{
+	return e->port % 2 && fid == *(const uint16_t *)ctx && mac->addr_bytes[5] == 5;
+}
+
+/* What each filter names, asked without a table. */
+static void test_matches(void **state)
+{
+	const struct vs_fdb_entry learnt = {.port = 3, .kind = VS_FDB_LEARNT, .seen = 100};
+	const struct vs_fdb_entry fixed = {.port = 3, .kind = VS_FDB_STATIC, .seen = 100};
+	const struct rte_ether_addr mac = {{2, 0, 0, 0, 0, 5}};
+	uint64_t fids[VS_FIDS_MAX / 64] = {0, 2};
+	uint16_t fid = 65;
+	const struct {
+		struct vs_fdb_filter filter;
+		bool learnt, fixed;
+	} cases[] = {
+		{{.what = VS_FDB_ALL_LEARNT}, true, false},
+		{{.what = VS_FDB_OF_PORT, .port = 3}, true, true},
+		{{.what = VS_FDB_OF_PORT, .port = 4}, false, false},
+		{{.what = VS_FDB_LEARNT_OF_PORT, .port = 3}, true, false},
+		{{.what = VS_FDB_LEARNT_OF_PORT, .port = 4}, false, false},
+		{{.what = VS_FDB_SEEN_BEFORE, .before = 101}, true, false},
+		{{.what = VS_FDB_SEEN_BEFORE, .before = 100}, false, false},
+		{{.what = VS_FDB_OF_FIDS, .fids = fids}, true, true},
+		{{.what = VS_FDB_ADDRESS, .fid = 65, .mac = mac}, true, true},
+		{{.what = VS_FDB_ADDRESS, .fid = 64, .mac = mac}, false, false},
+		{{.what = VS_FDB_ADDRESS, .fid = 65}, false, false},
+		{{.what = VS_FDB_JUDGED, .judge = is_odd, .ctx = &fid}, true, true},
+	};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(cases); i++) {
+		assert_int_equal(vs_fdb_matches(&cases[i].filter, fid, &mac, &learnt),
+				 cases[i].learnt);
+		assert_int_equal(vs_fdb_matches(&cases[i].filter, fid, &mac, &fixed),
+				 cases[i].fixed);
+	}
+	assert_false(vs_fdb_matches(&cases[7].filter, 64, &mac, &learnt));
+}
+
 static void test_ageing_with_wrap(void **state)
 {
 	const uint32_t now = 100; /* seconds after the clock wrapped around */
@@ -413,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_learn),
 		cmocka_unit_test(test_static),
 		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_matches),
 		cmocka_unit_test(test_ageing_with_wrap),
 		cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_full_table_is_flushed_whole),

@@ -112,6 +112,28 @@ static void test_line_ends(void **state)
 	end();
 }
 
+/* The mark of UTF-8 in front of a file is none of its words; elsewhere it is. */
+static void test_mark(void **state)
+{
+	open_text("\xef\xbb\xbf"
+		  "a b\n\xef\xbb\xbf"
+		  "c\n");
+	next(1, "a|b");
+	next(2, "\xef\xbb\xbf"
+		"c");
+	assert_int_equal(lex_next(&lex), 0);
+	end();
+	open_text("\xef\xbb\xbf# comment\r\n'x'");
+	next(2, "x");
+	end();
+	open_text("\xef\xbb\xbf");
+	assert_int_equal(lex_next(&lex), 0);
+	end();
+	open_text("\xef\xbb");
+	next(1, "\xef\xbb");
+	end();
+}
+
 static void wrong(unsigned int line, const char *text)
 {
 	assert_int_equal(lex_next(&lex), -EINVAL);
@@ -178,6 +200,7 @@ int main(void)
 		cmocka_unit_test(test_quotes),    cmocka_unit_test(test_joined),
 		cmocka_unit_test(test_line_ends), cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_long),      cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_mark),
 	};
 
 	return cmocka_run_group_tests_name("lex", tests, NULL, NULL);

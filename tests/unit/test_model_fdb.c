@@ -9,6 +9,7 @@
 
 #include "tests/unit/model_fixture.h"
 
+#include "control/model_txn.h"
 #include "dataplane/core/clock.h"
 
 #include <event2/event.h>
@@ -352,6 +353,31 @@ static void test_ageing(void **state)
 	assert_non_null(mf_entry(f, "lan", 1));
 }
 
+/* A filter that an open transaction cannot note is refused, and voids nothing. */
+static void test_filters_in_a_transaction(void **state)
+{
+	const uint64_t fids[VS_FIDS_MAX / 64] = {0};
+	const struct vs_fdb_filter all = {.what = VS_FDB_ALL_LEARNT};
+	const struct vs_fdb_filter old = {.what = VS_FDB_SEEN_BEFORE, .before = now_s() - 1000};
+	const struct vs_fdb_filter none = {.what = VS_FDB_OF_FIDS, .fids = fids};
+	struct model_fdb_look look;
+	struct mf *f = *state;
+	uint16_t fid = three_ports(f);
+	struct vs_switch *sw = model_find_switch(f->m, "lan");
+	struct rte_ether_addr mac = mf_mac(1);
+
+	mf_sees(f, 0, fid, 0, 3);
+	mf_turn(f);
+	assert_int_equal(vs_txn_begin(f->m, VS_TXN_REAL), 0);
+	assert_int_equal(model_fdb_remove(sw, &old), -ENOTSUP);
+	assert_int_equal(model_fdb_remove(sw, &none), -ENOTSUP);
+	assert_true(model_fdb_look(sw, fid, &mac, &look));
+	assert_int_equal(model_fdb_remove(sw, &all), 0);
+	assert_false(model_fdb_look(sw, fid, &mac, &look));
+	vs_txn_abort(f->m);
+	assert_int_equal(macs(f, "a"), 3);
+}
+
 /* It happens by itself, and so does taking events for which no bell rang. */
 static void test_the_clock_ticks(void **state)
 {
@@ -454,6 +480,7 @@ int main(void)
 		MF_TEST(test_most_addresses_of_a_port),
 		MF_TEST(test_full_table),
 		MF_TEST(test_ageing),
+		MF_TEST(test_filters_in_a_transaction),
 		MF_TEST(test_the_clock_ticks),
 		MF_TEST(test_storm_notice),
 		MF_TEST(test_many_events),

@@ -171,7 +171,6 @@ static void make_line(const struct cli_object *object, const struct cli_verb *ve
 	uint32_t kind = 0, which = below(1000);
 	unsigned int group = 0;
 	const struct cli_arg *arg;
-	bool may = false;
 
 	argc = 0;
 	add("%s", object->word);
@@ -195,7 +194,6 @@ static void make_line(const struct cli_object *object, const struct cli_verb *ve
 		if (arg->value)
 			add_value(arg, arg->attr == VS_ATTR_KIND ? which : below(1000));
 		group = arg->group ? arg->group : group;
-		may |= arg->need == CLI_MAY;
 	}
 }
 
@@ -325,6 +323,7 @@ static void test_lines(void **state)
 	      "port add h switch lan type host ifname t0 mac auto");
 	shows("port set h vlan trunk 3,1,2 native 0 link down",
 	      "port set h link down vlan trunk 1-3 native 0");
+	shows("port add h type host switch lan mac any", "port add h switch lan type host mac any");
 	shows("port set h mac any cluster none addr none",
 	      "port set h mac any cluster none addr none");
 	shows("port add p switch lan type guest socket /a'b#", "port add p switch lan type guest "
@@ -398,8 +397,8 @@ static void test_refused(void **state)
 	refused(-EBADMSG);
 }
 
-/* An address that says nothing where "any" is what there is without one. */
-static void test_no_mac(void **state)
+/* An address that is all zero has a word, not a number. */
+static void test_any_mac(void **state)
 {
 	static const uint8_t zero[6];
 	char *line = NULL;
@@ -414,7 +413,7 @@ static void test_no_mac(void **state)
 	assert_non_null(file);
 	assert_int_equal(cli_render(msg.nlh, file), 0);
 	assert_int_equal(fclose(file), 0);
-	assert_string_equal(line, "port add x switch lan type guest");
+	assert_string_equal(line, "port add x switch lan type guest mac any");
 	free(line);
 }
 
@@ -454,7 +453,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_inverse), cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_no_mac),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_any_mac),
 		cmocka_unit_test(test_nest),
 	};
 

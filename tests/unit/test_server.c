@@ -1,169 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * The server over a real socket, on a model without a dataplane. Server and clients share one
- * thread: whoever waits turns the event loop, so that nothing here depends on timing.
- */
-#include "control/server.h"
-#include "control/session.h"
-#include "tests/unit/fake_model.h"
-
-#include <event2/event.h>
-
-#include <errno.h>
+/* The server: requests, answers, dumps, notices, and its socket. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-enum {
-	/** Turns of the loop after which an answer is taken for lost. */
-	PATIENCE = 2000,
-	REPLY_WORDS = VS_ANSWER_MAX / 4,
-};
-
-static char folder[32];
-static char path[64];
-static struct event_base *base;
-static struct vs_model model;
-static struct vs_server *server;
-
-static int set_up(void **state)
-{
-	const struct vs_server_config config = {.path = path,
-						.model = &model,
-						.version = "1.2.3",
-						.base = event_base_new()};
-
-	base = config.base;
-	memset(&model, 0, sizeof(model));
-	snprintf(folder, sizeof(folder), "/tmp/vs-test-XXXXXX");
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(path, sizeof(path), "%s/s", folder);
-	return vs_server_new(&config, &server);
-}
-
-static int tear_down(void **state)
-{
-	if (server)
-		vs_server_free(server);
-	server = NULL;
-	event_base_free(base);
-	return rmdir(folder); /* fails if the socket was left behind */
-}
-
-static void turn(void)
-{
-	assert_true(event_base_loop(base, EVLOOP_NONBLOCK) >= 0);
-}
-
-static int client(void)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
-
-	assert_true(fd >= 0);
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	turn();
-	return fd;
-}
-
-/* Next datagram; its length, or 0 when the server closed. */
-static size_t receive(int fd, uint32_t reply[REPLY_WORDS])
-{
-	int i;
-
-	for (i = 0; i < PATIENCE; i++) {
-		ssize_t n = recv(fd, reply, REPLY_WORDS * 4, MSG_DONTWAIT);
-
-		if (n >= 0)
-			return (size_t)n;
-		if (errno == ECONNRESET) /* what was sent before lies behind it */
-			continue;
-		assert_int_equal(errno, EAGAIN);
-		turn();
-	}
-	fail_msg("no answer");
-	return 0;
-}
-
-static void ask(int fd, struct vs_msg *msg)
-{
-	msg->nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	msg->nlh->nlmsg_seq = 1;
-	assert_int_equal(send(fd, msg->nlh, msg->nlh->nlmsg_len, MSG_NOSIGNAL),
-			 msg->nlh->nlmsg_len);
-}
-
-static void expect_error(int fd, int error, const char *text)
-{
-	static uint32_t reply[REPLY_WORDS];
-	struct nlmsghdr *nlh = (struct nlmsghdr *)reply;
-	struct vs_refusal refusal;
-
-	assert_true(receive(fd, reply) >= NLMSG_HDRLEN);
-	assert_int_equal(nlh->nlmsg_type, NLMSG_ERROR);
-	assert_int_equal(vs_error_parse(nlh, &refusal), 0);
-	assert_int_equal(refusal.error, error);
-	if (text && !strstr(refusal.text, text))
-		fail_msg("'%s' does not say '%s'", refusal.text, text);
-}
-
-static void add_switch(int fd, const char *name, int error)
-{
-	uint32_t buf[64];
-	struct vs_msg msg;
-
-	vs_msg_init(&msg, buf, sizeof(buf), VS_CMD_SWITCH_NEW);
-	vs_msg_put_str(&msg, VS_ATTR_NAME, name);
-	vs_msg_put_u32(&msg, VS_ATTR_KIND, VS_KIND_PRIVATE);
-	ask(fd, &msg);
-	expect_error(fd, error, NULL);
-}
-
-static void ask_simple(int fd, enum vs_cmd cmd)
-{
-	uint32_t buf[64];
-	struct vs_msg msg;
-
-	vs_msg_init(&msg, buf, sizeof(buf), cmd);
-	ask(fd, &msg);
-}
-
-/* Read a dump to its end; the flags of all messages together. Returns how many records. */
-static unsigned int read_dump(int fd, uint16_t *ret_flags)
-{
-	static uint32_t reply[REPLY_WORDS];
-	unsigned int records = 0;
-	uint16_t flags = 0;
-
-	for (;;) {
-		struct nlmsghdr *nlh = (struct nlmsghdr *)reply;
-		size_t left = receive(fd, reply);
-
-		assert_true(left > 0);
-		while (left) {
-			assert_true(nlh->nlmsg_len <= left);
-			flags |= nlh->nlmsg_flags;
-			if (nlh->nlmsg_type == NLMSG_DONE) {
-				*ret_flags = flags;
-				return records;
-			}
-			assert_int_equal(nlh->nlmsg_type, VS_MSG_TYPE);
-			records++;
-			left -= NLMSG_ALIGN(nlh->nlmsg_len);
-			nlh = (struct nlmsghdr *)((char *)nlh + NLMSG_ALIGN(nlh->nlmsg_len));
-		}
-	}
-}
+#include "tests/unit/server_fixture.h"
 
 static void test_hello(void **state)
 {
@@ -189,14 +34,6 @@ static void test_change(void **state)
 	add_switch(fd, "-x", -EINVAL);
 	assert_int_equal(model.n_switches, 1);
 	close(fd);
-}
-
-static void begin_port(struct vs_msg *msg, uint32_t *buf, size_t size, uint32_t kind)
-{
-	vs_msg_init(msg, buf, size, VS_CMD_PORT_NEW);
-	vs_msg_put_str(msg, VS_ATTR_NAME, "p");
-	vs_msg_put_str(msg, VS_ATTR_SWITCH, "lan");
-	vs_msg_put_u32(msg, VS_ATTR_KIND, kind);
 }
 
 /* Words that do not go with the type of the port do not reach the model. */
@@ -324,30 +161,6 @@ static void test_garbage(void **state)
 	close(other);
 }
 
-static void test_too_many_clients(void **state)
-{
-	static uint32_t reply[REPLY_WORDS];
-	int fd[VS_CLIENTS_MAX], one, i;
-
-	for (i = 0; i < VS_CLIENTS_MAX; i++)
-		fd[i] = client();
-	one = client();
-	expect_error(one, -EUSERS, "64 clients");
-	assert_int_equal(receive(one, reply), 0);
-	close(one);
-	add_switch(fd[0], "a", 0);
-	close(fd[1]);
-	turn();
-	turn();
-	one = client();
-	add_switch(one, "b", 0);
-	close(one);
-	for (i = 0; i < VS_CLIENTS_MAX; i++) {
-		if (i != 1)
-			close(fd[i]);
-	}
-}
-
 static void test_dump_in_slices(void **state)
 {
 	uint16_t flags;
@@ -412,22 +225,6 @@ static void test_gone_in_the_middle(void **state)
 	for (i = 0; i < 5; i++)
 		turn();
 	assert_int_equal(hub->n_sessions, 0);
-}
-
-static void expect_event(int fd, const char *event, uint64_t lost)
-{
-	static uint32_t reply[REPLY_WORDS];
-	const struct nlattr *tb[VS_ATTR_COUNT_];
-	struct nlmsghdr *nlh = (struct nlmsghdr *)reply;
-
-	receive(fd, reply);
-	assert_int_equal(nlh->nlmsg_seq, 0);
-	assert_int_equal(vs_msg_cmd(nlh), VS_CMD_NOTICE);
-	assert_int_equal(vs_answer_parse(nlh, tb), 0);
-	assert_string_equal(vs_tlv_str(tb[VS_ATTR_EVENT]), event);
-	assert_non_null(tb[VS_ATTR_TIME]);
-	if (lost)
-		assert_true(vs_tlv_u64(tb[VS_ATTR_LOST]) == lost);
 }
 
 static void test_monitor(void **state)
@@ -525,7 +322,6 @@ int main(void)
 		T(test_no_ack_wanted),
 		T(test_offset_of_model_failure),
 		T(test_garbage),
-		T(test_too_many_clients),
 		T(test_dump_in_slices),
 		T(test_dump_interrupted),
 		T(test_slow_reader),

@@ -165,6 +165,57 @@ static void test_cannot_open(void **state)
 	assert_int_equal(vs_store_file_read(beside(p, ".old"), &data, &len), -EINVAL);
 }
 
+static int open_fails(const struct place *p, const char *wanted)
+{
+	struct vs_store_file file;
+	char text[200] = "";
+	void *data;
+	size_t len;
+	int err;
+
+	err = vs_store_file_open(&file, p->path, &data, &len, text, sizeof(text));
+	assert_non_null(strstr(text, wanted));
+	return err;
+}
+
+/* What somebody has put in the place of the lock or of the file is not written to. */
+static void test_of_others(void **state)
+{
+	struct place *p = *state;
+	char precious[96];
+	FILE *f;
+
+	snprintf(precious, sizeof(precious), "%s", beside(p, ".precious"));
+	f = fopen(precious, "w");
+	assert_non_null(f);
+	assert_true(fputs("precious", f) >= 0);
+	assert_int_equal(fclose(f), 0);
+
+	assert_int_equal(symlink(precious, beside(p, ".lock")), 0);
+	assert_int_equal(open_fails(p, beside(p, ".lock")), -ELOOP);
+	assert_int_equal(unlink(beside(p, ".lock")), 0);
+	assert_int_equal(link(precious, beside(p, ".lock")), 0);
+	assert_int_equal(open_fails(p, beside(p, ".lock")), -EPERM);
+	assert_int_equal(unlink(beside(p, ".lock")), 0);
+	assert_int_equal(mkfifo(beside(p, ".lock"), 0600), 0);
+	assert_int_equal(open_fails(p, "no regular file"), -EPERM);
+	assert_int_equal(unlink(beside(p, ".lock")), 0);
+	assert_int_equal(link(precious, p->path), 0);
+	assert_int_equal(open_fails(p, "another name"), -EPERM);
+	assert_int_equal(unlink(p->path), 0);
+	assert_int_equal(link(precious, beside(p, ".new")), 0);
+	open_it(p, NULL);
+	assert_int_equal(replace(p, "head ", "one"), 0);
+	vs_store_file_close(&p->file);
+	assert_holds(precious, "precious");
+	assert_int_equal(unlink(precious), 0);
+
+	/* A second name that compaction gave it is no hindrance. */
+	assert_int_equal(link(p->path, beside(p, ".keep")), 0);
+	open_it(p, "head one");
+	vs_store_file_close(&p->file);
+}
+
 /* What does not fit leaves nothing behind, and what fits later is taken. */
 static void test_full(void **state)
 {
@@ -197,10 +248,8 @@ static void test_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FILE_TEST(test_life),
-		FILE_TEST(test_lock),
-		FILE_TEST(test_cannot_open),
-		FILE_TEST(test_full),
+		FILE_TEST(test_life),      FILE_TEST(test_lock), FILE_TEST(test_cannot_open),
+		FILE_TEST(test_of_others), FILE_TEST(test_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,6 +157,45 @@ static void test_zeros_at_the_end(void **state)
 	}
 }
 
+/* A head of a block with a wrong sum, whose bytes are all that follows. */
+static void add_head(struct sf *f, size_t end)
+{
+	struct vs_store_block *b = (struct vs_store_block *)((char *)f->data + f->len);
+
+	f->len += sizeof(*b);
+	*b = (struct vs_store_block){.magic = VS_STORE_BLOCK_MAGIC,
+				     .seq = 99,
+				     .len = (uint32_t)(end - f->len)};
+	b->head_crc = vs_store_crc(0, b, offsetof(struct vs_store_block, head_crc));
+}
+
+/*
+ * Heads whose blocks overlap, and a good block behind them. It is found behind a few; behind many it
+ * is not looked for: the bytes to sum would be the square of the file's.
+ */
+static void test_many_heads(void **state)
+{
+	static const struct {
+		unsigned int heads;
+		const char *says;
+	} cases[] = {{3, "one follows"}, {100, "too many beginnings"}};
+	unsigned int i;
+	unsigned int k;
+
+	for (i = 0; i < 2; i++) {
+		static struct sf f;
+		struct vs_block block = {0};
+		size_t end[8];
+
+		(void)sf_sample(&f, end);
+		for (k = 0; k < cases[i].heads; k++)
+			add_head(&f, end[4] + cases[i].heads * sizeof(struct vs_store_block));
+		sf_switch(&block, 20, "x");
+		sf_end(&f, &block, 0);
+		assert_refused(&f, f.len, -EBADMSG, end[4], cases[i].says);
+	}
+}
+
 static void seal(struct sf *f)
 {
 	struct vs_store_head *head = (struct vs_store_head *)f->data;
@@ -355,7 +394,7 @@ int main(void)
 		cmocka_unit_test(test_report),       cmocka_unit_test(test_zeros_at_the_end),
 		cmocka_unit_test(test_of_others),    cmocka_unit_test(test_contents),
 		cmocka_unit_test(test_twice),        cmocka_unit_test(test_reserve),
-		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_lists),        cmocka_unit_test(test_many_heads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

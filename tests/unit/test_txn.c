@@ -414,6 +414,39 @@ static void test_hook_and_uplink(void **state)
 	vs_model_on_commit(f->m, NULL, NULL);
 }
 
+/* However often a port is renamed: a record for each of its addresses, those that come and go, too. */
+static void test_renames_and_addresses(void **state)
+{
+	static const char *const names[] = {"a", "x", "y", "z"};
+	struct mf *f = *state;
+	struct asked a = {.f = f};
+	unsigned int i;
+	char *before;
+	char *after;
+
+	furnish(f);
+	before = mf_show(f);
+	vs_model_on_commit(f->m, hook, &a);
+	begin(f, VS_TXN_REAL);
+	for (i = 0; i < 3; i++) {
+		const struct vs_port_change to = {.set = VS_PORT_SET_NAME, .name = names[i + 1]};
+
+		assert_int_equal(vs_port_set(f->m, names[i], &to, &f->fail), 0);
+		assert_int_equal(fk_static(f, "one", names[i + 1], 40 + i, 10), 0);
+	}
+	assert_int_equal(fk_unstatic(f, "one", 40, 10), 0);
+	assert_int_equal(fk_unstatic(f, "one", 5, 10), 0);
+	a.says = -ENOSPC;
+	assert_int_equal(vs_txn_commit(f->m, &f->fail), -ENOSPC);
+	assert_string_equal(a.text, "port a -> port z; fdb one -> - gone; fdb one made; "
+				    "fdb one made; ");
+	after = mf_show(f);
+	assert_string_equal(after, before);
+	vs_model_on_commit(f->m, NULL, NULL);
+	free(before);
+	free(after);
+}
+
 static void test_provisional(void **state)
 {
 	struct mf *f = *state;
@@ -519,6 +552,7 @@ int main(void)
 		FK_TEST(test_counters_stay_where_they_were_counted),
 		FK_TEST(test_hook),
 		FK_TEST(test_hook_and_uplink),
+		FK_TEST(test_renames_and_addresses),
 		FK_TEST(test_provisional),
 		FK_TEST(test_notices_wait),
 		FK_TEST(test_out_of_memory),
