@@ -195,7 +195,7 @@ def test_static_survives(trio, vmswitchd):
     assert text(X) not in trio.fdb()
 
 
-@pytest.mark.once
+@pytest.mark.long
 def test_ageing_takes_only_what_was_learnt(four, vmswitchd):
     """Static, given and shared addresses stay when all others have gone."""
     vmswitchd.check("switch", "set", "lan", "fdb-ageing", 10)

@@ -235,6 +235,7 @@ def test_bounds(vmswitchd):
         Batch(two).good()
 
 
+@pytest.mark.long
 def test_silence(vmswitchd):
     """A batch that takes all the room and falls silent gives it to another after a while."""
     with wire.Wire(vmswitchd.socket) as one, wire.Wire(vmswitchd.socket) as two:
@@ -280,6 +281,7 @@ def crowd(vmswitchd, client, rundir):
     batch.good()
 
 
+@pytest.mark.once
 def test_many_renames(vmswitchd, client, crowd):
     """The addresses behind a port are looked at for the first of its renames only."""
     batch = Batch(client, (DRY_RUN, b""))
@@ -293,6 +295,7 @@ def test_many_renames(vmswitchd, client, crowd):
     assert len(rows) == 101002 and len({row[RECORD] for row in rows}) == 101002
 
 
+@pytest.mark.long
 def test_too_long(vmswitchd, client, crowd):
     """What others would have to wait for too long is undone."""
     before = vmswitchd.json("port", "show", "p0")

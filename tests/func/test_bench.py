@@ -605,6 +605,7 @@ def test_numbers_for_people():
         "–", "0", "1234" if round(1234.5) == 1234 else "1235", "7.89", "1.0e-05"]
 
 
+@pytest.mark.long
 def test_restart_with_a_double(tmp_path):
     """The daemon is killed and set up anew; times come from what the generator counts."""
     one = run_bench(tmp_path, "--vsgen", str(DOUBLE), "--peers", "vmswitch", "restart-64")
@@ -640,6 +641,7 @@ def run_ways(out, *words):
 WAYS = [name for name, one in workloads.ALL.items() if (one.way or one.static) and not one.needs]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(nets.can_make() != "", reason="needs root")
 @pytest.mark.parametrize("names", [
     [name for name in WAYS if workloads.ALL[name].way in nets.INTERFACES],

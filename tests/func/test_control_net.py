@@ -13,6 +13,8 @@ import wire
 from test_control import refused
 from watch import wait_for
 
+pytestmark = pytest.mark.once
+
 host, session_daemon = net.host, net.session_daemon
 
 (UPLINK, SHARE, UNKNOWN, NEW_NAME, IFNAME, ADDRS, QUEUES, MAC_AUTO, VLAN_MODE, VLANS, PRIORITY,

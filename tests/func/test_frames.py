@@ -11,6 +11,8 @@ from scapy.packet import Raw
 from frames import BROADCAST, KIND, cross, frame, noise, teach, text
 from vsguest import HDR, Guest
 
+pytestmark = pytest.mark.once
+
 HEADER = 14
 
 

@@ -10,6 +10,8 @@ from frames import BROADCAST, STRANGER, cross, frame, mac, teach, text
 from lan import Lan
 from watch import wait_for
 
+pytestmark = pytest.mark.once
+
 host, session_daemon = net.host, net.session_daemon
 IPV6 = False                # nothing on the wire but what the tests send
 

@@ -6,6 +6,8 @@ import pytest
 from frames import BROADCAST, STRANGER, cross, frame, mac, teach, text
 from watch import wait_for
 
+pytestmark = pytest.mark.once
+
 GROUPS = {
     "broadcast": BROADCAST,
     "IPv4 multicast": bytes.fromhex("01005e000001"),

@@ -12,6 +12,8 @@ from lan import Lan
 from victim import Victim, number_of, numbered
 from watch import wait_for
 
+pytestmark = pytest.mark.once
+
 host, session_daemon = net.host, net.session_daemon
 IPV6 = False
 

@@ -16,6 +16,8 @@ from uplinks import (External, Veth, counters, drain, exchange, meet, program_on
                      same_again, traces)
 from watch import wait_for
 
+pytestmark = pytest.mark.once
+
 session_daemon, host = net.session_daemon, net.host
 
 ADDRESSES = {"host": ("192.0.2.1", "fd00::1"), "guest": ("192.0.2.5", "fd00::5"),

@@ -380,8 +380,18 @@ def limit_file_size(daemon, size):
     resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
-def test_no_room(daemon, tmp_path):
+@pytest.fixture
+def plain(tmp_path):
+    """A daemon with a state file, of the tests' own user, who may limit it."""
+    one = kept(tmp_path)
+    one.service = ()
+    with running(one):
+        yield one
+
+
+def test_no_room(plain, tmp_path):
     """A change that cannot be kept does not happen; it does when there is room again."""
+    daemon = plain
     fill(daemon, tmp_path)
     before, state = objects(daemon), (tmp_path / "state").read_bytes()
     limit_file_size(daemon, len(state) + 30)
@@ -578,6 +588,7 @@ def cost(tmp_path, addresses, changes):
     (tmp_path / "state").write_bytes(
         statefile.head() + statefile.block(1, *operations, flags=statefile.WHOLE))
     daemon = kept(tmp_path, "--memory", "256")
+    daemon.service = ()
     started = daemon.start()
     with running_on(daemon):
         assert daemon.json("switch", "show")[0]["fdb_used"] == addresses

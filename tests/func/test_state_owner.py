@@ -19,6 +19,7 @@ USER, UID = "nobody", 65534
 def test_files_of_others(tmp_path):
     """Links and files of others in the place of the lock and of the state are left alone."""
     daemon, state, lock = kept(tmp_path), tmp_path / "state", tmp_path / "state.lock"
+    daemon.service = ()
     precious = tmp_path / "precious"
     precious.write_text("precious")
     lock.symlink_to(precious)
@@ -53,6 +54,7 @@ def test_files_of_others(tmp_path):
 def test_names_of_our_own(tmp_path):
     """A daemon that was killed while it kept the old file leaves second names: they are ours."""
     daemon, state = kept(tmp_path), tmp_path / "state"
+    daemon.service = ()
     with running(daemon):
         daemon.check("switch", "add", "s", "type", "private")
     for suffix in (".keep", ".old"):

@@ -14,6 +14,8 @@ from test_control import refused
 from vlans import ALL, KINDS, MODES, USED, enter, leave, mode, tag, vlan_frame
 from watch import wait_for
 
+pytestmark = pytest.mark.once
+
 VLAN, VLAN_MODE, VLANS, PRIORITY = 41, 84, 85, 86
 UNTAGGED, ACCESS, TRUNK = 1, 2, 3
 GROUP = bytes.fromhex("01005e000001")
