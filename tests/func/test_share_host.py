@@ -12,8 +12,8 @@ import net
 from frames import BROADCAST, frame, mac, text
 from netns import Namespace, Station
 from stream import Stream, transfer
-from uplinks import (External, Veth, counters, drain, exchange, meet, program_on, refused, release,
-                     same_again, traces)
+from uplinks import (External, Veth, counters, drain, exchange, give_back, meet, program_on,
+                     refused, release, traces)
 from watch import wait_for
 
 pytestmark = pytest.mark.once
@@ -43,16 +43,7 @@ def wire(host, vmswitchd, rundir):
     address(one.out, "w0", "out")
     before = traces(host, vmswitchd)
     yield one
-    try:
-        one.unplug()
-        if not vmswitchd.alive():
-            release(vmswitchd)
-            vmswitchd.start()
-        vmswitchd.clear()
-        release(vmswitchd)
-        same_again(lambda: traces(host, vmswitchd), before)
-    finally:
-        one.close()
+    give_back(one, host, vmswitchd, before)
 
 
 @pytest.fixture

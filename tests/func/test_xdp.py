@@ -14,8 +14,8 @@ import net
 from frames import BROADCAST, frame, text
 from netns import Namespace, Station, finish_checksums, veth
 from stream import Stream
-from uplinks import (FLAG_NATIVE, FLAG_SKB, External, Veth, counters, drain, exchange, link_info,
-                     meet, pins, program_on, put_program, queue_stats, refused, release,
+from uplinks import (FLAG_NATIVE, FLAG_SKB, External, Veth, counters, drain, exchange, give_back,
+                     link_info, meet, pins, program_on, put_program, queue_stats, refused, release,
                      same_again, settings, traces)
 from vmswitchd import USER
 from watch import wait_for
@@ -37,16 +37,7 @@ def wire(host, vmswitchd, rundir):
     one = Veth(host, vmswitchd, rundir)
     before = traces(host, vmswitchd)
     yield one
-    try:
-        one.unplug()
-        if not vmswitchd.alive():
-            release(vmswitchd)
-            vmswitchd.start()
-        vmswitchd.clear()
-        release(vmswitchd)
-        same_again(lambda: traces(host, vmswitchd), before)
-    finally:
-        one.close()
+    give_back(one, host, vmswitchd, before)
 
 
 def external(vmswitchd, rundir, wire, *words):

@@ -336,6 +336,20 @@ def release(daemon):
     return done.stdout
 
 
+def give_back(wire, host, daemon, before):
+    """Take the wire from the switch and remove it; what is left must be as before (traces())."""
+    try:
+        wire.unplug()
+        if not daemon.alive():
+            release(daemon)
+            daemon.start()
+        daemon.clear()
+        release(daemon)
+        same_again(lambda: traces(host, daemon), before)
+    finally:
+        wire.close()
+
+
 def refused(daemon, says, *words):
     """A command is refused, in words that have these in them; returns the message."""
     done = daemon.run(*words)
