@@ -21,6 +21,7 @@ struct sizes {
 	size_t members;
 	size_t trunks;
 	size_t tables;
+	size_t polls;
 };
 
 static bool has_trunk(const struct vs_port *port)
@@ -43,6 +44,7 @@ static struct sizes measure(const struct vs_model *m)
 
 		if (!port)
 			continue;
+		size.polls += RTE_MAX(port->kind->pairs(port), 1u);
 		size.trunks += has_trunk(port);
 		size.members += 2; /* its own VLAN, and a cluster */
 		for (w = 0; w < VS_VIDS_MAX / 64; w++)
@@ -62,11 +64,23 @@ static int allocate(struct vs_conf *conf, const struct sizes *size)
 	conf->members = calloc(size->members, sizeof(*conf->members));
 	if (!conf->domain || !conf->members)
 		return -1;
+	if (size->polls) {
+		conf->polls = calloc(size->polls, sizeof(*conf->polls));
+		if (!conf->polls)
+			return -1;
+	}
 	if (size->trunks == 0)
 		return 0;
 	conf->trunks = calloc(size->trunks, sizeof(*conf->trunks));
 	conf->fid_of_vid = calloc(size->tables * VS_VIDS_MAX, sizeof(*conf->fid_of_vid));
 	return conf->trunks && conf->fid_of_vid ? 0 : -1;
+}
+
+/* Which worker visits queue pair @pair of @port? */
+static unsigned int worker_of(const struct vs_model *m, const struct vs_port *port,
+			      unsigned int pair)
+{
+	return (port->id + pair) % m->env.n_workers;
 }
 
 static void fill_port(struct vs_port_hot *hot, const struct vs_port *port)
@@ -293,6 +307,39 @@ static void fill_fanout(struct vs_conf *conf)
 	}
 }
 
+/* What worker @worker visits, at @poll. Return: how many there are. */
+static uint16_t fill_work(const struct vs_conf *conf, const struct vs_model *m, unsigned int worker,
+			  struct vs_poll *poll)
+{
+	uint16_t n = 0;
+	unsigned int i;
+
+	for (i = 0; i < conf->n_ports; i++) {
+		const struct vs_port_hot *port = &conf->port[conf->ids[i]];
+		uint8_t pair;
+
+		if (port->pairs == 0 && worker_of(m, m->port[port->id], 0) == worker)
+			poll[n++] = (struct vs_poll){.port = port->id, .pair = VS_PAIR_NONE};
+		for (pair = 0; pair < port->pairs; pair++) {
+			if (worker_of(m, m->port[port->id], pair) == worker)
+				poll[n++] = (struct vs_poll){.port = port->id, .pair = pair};
+		}
+	}
+	return n;
+}
+
+static void fill_all_work(struct vs_conf *conf, const struct vs_model *m)
+{
+	struct vs_poll *poll = conf->polls;
+	unsigned int i;
+
+	for (i = 0; i < m->env.n_workers; i++) {
+		conf->work[i].poll = poll;
+		conf->work[i].n = fill_work(conf, m, i, poll);
+		poll += conf->work[i].n;
+	}
+}
+
 struct vs_conf *model_conf_build(const struct vs_model *m)
 {
 	const struct sizes size = measure(m);
@@ -310,6 +357,7 @@ struct vs_conf *model_conf_build(const struct vs_model *m)
 	fill_all_trunks(conf, m);
 	fill_clusters(conf, m, fill_domains(conf, m));
 	fill_fanout(conf);
+	fill_all_work(conf, m);
 	model_capture_fill(conf, m);
 	return conf;
 }
@@ -322,6 +370,7 @@ void model_conf_free(struct vs_conf *conf)
 	free(conf->members);
 	free(conf->trunks);
 	free(conf->fid_of_vid);
+	free(conf->polls);
 	free(conf);
 }
 

@@ -2,7 +2,7 @@
 /*
  * DOC: theory of operation
  *
- * A round visits every queue pair of every port once. At its end no burst is open and no
+ * What a round visits is said in schedule.c. At its end no burst is open and no
  * reference is held: that is the quiescent point, where control may replace what workers use,
  * and where a call from control (vs_worker_call) is served.
  *
@@ -16,8 +16,7 @@
  */
 #include "dataplane/worker.h"
 
-#include "dataplane/core/memfault.h"
-#include "dataplane/pipeline.h"
+#include "dataplane/schedule.h"
 
 #include <rte_launch.h>
 #include <rte_malloc.h>
@@ -50,14 +49,13 @@ struct vs_worker {
 	/* Written by the worker alone, relaxed; control reads them. */
 	uint64_t started_tsc;
 	struct vs_worker_stats stats;
-	uint64_t visited_tsc; /* end of the last visit of this round that brought frames */
 
 	int call; /* enum call_state */
 	void (*call_fn)(struct vs_ctx *ctx, void *arg);
 	void *call_arg;
 
 	struct vs_ctx ctx;
-	struct vs_burst burst;
+	struct vs_schedule schedule;
 };
 
 int vs_worker_new(const struct vs_worker_config *config, struct vs_worker **ret_worker)
@@ -91,57 +89,6 @@ void vs_worker_free(struct vs_worker *w)
 static void bump(uint64_t *counter, uint64_t n)
 {
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
-}
-
-/*
- * The time since the last visit that brought frames is this port's: the visits in between, which
- * brought none, were made on the way to it.
- */
-static void visit(struct vs_worker *w, const struct vs_port_hot *port, uint16_t pair,
-		  unsigned int *received)
-{
-	unsigned int n;
-	uint64_t now;
-
-	vs_mem_faults = 0;
-	n = vs_pipeline_visit(&w->ctx, port, pair, &w->burst);
-	if (n == 0)
-		return;
-	*received += n;
-	now = rte_rdtsc();
-	bump(&w->ctx.port_stats[port->id]->cycles, now - w->visited_tsc);
-	w->visited_tsc = now;
-}
-
-static void report_fault(struct vs_worker *w, const struct vs_port_hot *port)
-{
-	struct vs_event ev = {.type = VS_EVENT_FAULT, .port = port->id};
-
-	if (port->ops->fault_pending(port->dev))
-		vs_event_push(&w->ctx.events, &ev);
-}
-
-/* Visit all ports once. Return: frames received. */
-static unsigned int round_of_visits(struct vs_worker *w)
-{
-	const struct vs_conf *conf = vs_rcu_read(&w->conf);
-	unsigned int received = 0;
-	unsigned int i;
-
-	w->ctx.conf = conf;
-	w->ctx.now_tsc = rte_rdtsc();
-	w->ctx.now_s = vs_clock_seconds(w->ctx.now_tsc);
-	w->visited_tsc = w->ctx.now_tsc;
-	for (i = 0; i < conf->n_ports; i++) {
-		const struct vs_port_hot *port = &conf->port[conf->ids[i]];
-		uint16_t pair;
-
-		for (pair = 0; pair < port->pairs; pair++)
-			visit(w, port, pair, &received);
-		report_fault(w, port);
-	}
-	vs_event_ring_bell(&w->ctx.events);
-	return received;
 }
 
 static void serve_call(struct vs_worker *w)
@@ -183,7 +130,10 @@ static int worker_main(void *arg)
 	(void)prctl(PR_SET_TIMERSLACK, 1000ul);
 	vs_rcu_online(w->config.rcu, w->config.index);
 	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
-		unsigned int received = round_of_visits(w);
+		unsigned int received;
+
+		w->ctx.conf = vs_rcu_read(&w->conf);
+		received = vs_schedule_round(&w->schedule, &w->ctx);
 
 		bump(&w->stats.rounds, 1);
 		if (received) {

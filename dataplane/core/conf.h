@@ -114,9 +114,25 @@ struct vs_group {
 	uint16_t fid; /* the domain; a number may have been another cluster's a moment ago */
 };
 
+/** The queue pair of a port that has none: it is only asked whether it is at fault. */
+#define VS_PAIR_NONE UINT8_MAX
+
+/** struct vs_poll - a queue pair of a port that a worker visits */
+struct vs_poll {
+	uint16_t port;
+	uint8_t pair;
+};
+
+/** struct vs_poll_list - what one worker visits; the pairs of a port stand together */
+struct vs_poll_list {
+	const struct vs_poll *poll;
+	uint16_t n;
+};
+
 struct vs_conf {
 	uint16_t n_ports;
-	uint16_t ids[VS_PORTS_MAX]; /* ids in use, for polling */
+	uint16_t ids[VS_PORTS_MAX]; /* ids in use */
+	struct vs_poll_list work[VS_WORKERS_MAX];
 	uint16_t n_taps;
 	const struct vs_tap *tap[VS_TAPS_MAX]; /* captures; owned by control */
 	uint32_t n_fids;
@@ -124,6 +140,7 @@ struct vs_conf {
 	uint16_t *members;        /* storage of all members of domains and groups */
 	struct vs_trunk *trunks;  /* storage of all trunks */
 	uint16_t *fid_of_vid;     /* storage of all switches' tables */
+	struct vs_poll *polls;    /* storage of all lists of work */
 	struct vs_group group[VS_GROUPS_MAX];
 	struct vs_port_hot port[VS_PORTS_MAX];
 };

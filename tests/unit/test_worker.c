@@ -100,6 +100,7 @@ static void test_old_configuration_is_let_go(void **state)
 
 			/* A configuration without this port, then one with it. */
 			next->n_ports = 0;
+			next->work[0].n = 0;
 			put_port(next, &e->dev[(i + 1) % PORTS], ids[(i + 1) % PORTS], 1);
 			replace_conf(e, next, gone);
 			assert_int_equal(vs_worker_call(e->w, look, e), 0);

@@ -25,6 +25,7 @@ enum {
 	WORKER_LCORE = 1,
 	PORTS = 3,
 	PAIRS = 4, /* of the port with the most */
+	POLLS_MAX = PORTS * PAIRS,
 	FID = 5,
 	GAPS = 8,
 };
@@ -174,16 +175,27 @@ static inline int group_setup(void **state)
 
 static inline struct vs_conf *empty_conf(void)
 {
-	struct vs_conf *conf = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*conf));
+	/* The worker's list stands behind it, so that free() frees both. */
+	const size_t size = sizeof(struct vs_conf) + POLLS_MAX * sizeof(struct vs_poll);
+	struct vs_conf *conf =
+		aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(size, RTE_CACHE_LINE_SIZE));
 
 	assert_non_null(conf);
-	memset(conf, 0, sizeof(*conf));
+	memset(conf, 0, size);
+	conf->work[0].poll = (const struct vs_poll *)(conf + 1);
 	return conf;
 }
 
 static inline void put_port(struct vs_conf *conf, struct dev *dev, uint16_t id, uint8_t n_pairs)
 {
+	struct vs_poll *poll = (struct vs_poll *)(conf + 1);
+	uint8_t pair;
+
 	conf->ids[conf->n_ports++] = id;
+	for (pair = 0; pair < n_pairs; pair++) {
+		assert_true(conf->work[0].n < POLLS_MAX);
+		poll[conf->work[0].n++] = (struct vs_poll){.port = id, .pair = pair};
+	}
 	conf->port[id] = (struct vs_port_hot){
 		.ops = &dev_ops,
 		.dev = dev,
