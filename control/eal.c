@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/eal.h"
 
+#include "dataplane/core/limits.h"
 #include "dataplane/core/log.h"
 #include "dataplane/uplink/uplink.h"
 
@@ -18,6 +19,7 @@
 enum {
 	CPU_TEXT = CPU_SETSIZE * 5,
 	ARGS_MAX = 24 + 2 * VS_EAL_PCI_MAX,
+	LCORES_TEXT = (VS_WORKERS_MAX + 1) * (CPU_TEXT + 8),
 	PCI_TEXT = VS_EAL_PCI_MAX * 24, /* " -a " and an address each */
 };
 
@@ -48,6 +50,30 @@ static int check_cpu(int cpu, const char *usable)
 		return 0;
 	vs_log(VS_LOG_ERROR, "--cpu %d: this process may use the processors %s only", cpu, usable);
 	return -EINVAL;
+}
+
+/* "0@(0,1),1@(0),2@(1)": the processors of control and of each worker. */
+static int list_lcores(const struct vs_eal_config *config, const char *usable, char *text,
+		       size_t size)
+{
+	size_t used =
+		(size_t)snprintf(text, size, "%d@(%s)", (int)VS_LCORE_CONTROL, usable);
+	unsigned int i;
+
+	if (config->n_workers > VS_WORKERS_MAX)
+		return -E2BIG;
+	for (i = 0; i < config->n_workers; i++) {
+		int cpu = config->cpu[i];
+		char one[16];
+		int err = check_cpu(cpu, usable);
+
+		if (err)
+			return err;
+		(void)snprintf(one, sizeof(one), "%d", cpu);
+		used += (size_t)snprintf(text + used, size - used, ",%u@(%s)", VS_LCORE_WORKER + i,
+					 cpu < 0 ? usable : one);
+	}
+	return 0;
 }
 
 /* Split @text at its blanks into at most @max words. Return: how many. */
@@ -115,25 +141,23 @@ static void remove_folder(void)
 int vs_eal_start(const struct vs_eal_config *config)
 {
 	char usable[CPU_TEXT];
-	char worker[CPU_TEXT];
+	char lcores[LCORES_TEXT];
 	char pci[PCI_TEXT];
-	static char text[2 * CPU_TEXT + PCI_TEXT + 256]; /* the EAL keeps pointers into it */
+	static char text[LCORES_TEXT + PCI_TEXT + 256]; /* the EAL keeps pointers into it */
 	char *argv[ARGS_MAX];
 	int err;
 
 	err = list_cpus(usable, sizeof(usable));
 	if (!err)
-		err = check_cpu(config->cpu, usable);
+		err = list_lcores(config, usable, lcores, sizeof(lcores));
 	if (!err)
 		err = list_pci(config, pci, sizeof(pci));
 	if (err)
 		return err;
-	(void)snprintf(worker, sizeof(worker), "%d", config->cpu);
 	(void)snprintf(text, sizeof(text),
 		       "vmswitchd %s --no-telemetry --no-huge --no-shconf --log-level warning "
-		       "--file-prefix vmswitchd-%d -m %u --lcores %d@(%s),%d@(%s)",
-		       pci, (int)getpid(), config->memory_mib, VS_LCORE_CONTROL, usable,
-		       VS_LCORE_WORKER, config->cpu < 0 ? usable : worker);
+		       "--file-prefix vmswitchd-%d -m %u --lcores %s",
+		       pci, (int)getpid(), config->memory_mib, lcores);
 	choose_folder(config->run_dir);
 	if (rte_eal_init(split(text, argv, ARGS_MAX), argv) < 0) {
 		err = rte_errno ? -rte_errno : -EIO;

@@ -3,23 +3,24 @@
 #ifndef VS_CONTROL_EAL_H
 #define VS_CONTROL_EAL_H
 
-/** Lcore ids: control is the EAL's main lcore, the worker the one after it. */
+/** Lcore ids: control is the EAL's main lcore, the workers those after it. */
 enum {
 	VS_LCORE_CONTROL = 0,
-	VS_LCORE_WORKER = 1,
+	VS_LCORE_WORKER = 1, /* of the first one */
 	VS_EAL_PCI_MAX = 16,
 };
 
 /**
  * struct vs_eal_config - how to start it
  * @memory_mib:	heap, from ordinary pages
- * @cpu:	processor of the worker, or -1: any that the process may use
+ * @cpu:	processor of each of @n_workers workers, or -1: any that the process may use
  * @run_dir:	where a daemon that is not root may make folders
  * @pci:	addresses of the PCI devices that may be probed, at most VS_EAL_PCI_MAX
  */
 struct vs_eal_config {
 	unsigned int memory_mib;
-	int cpu;
+	const int *cpu;
+	unsigned int n_workers;
 	const char *const *pci;
 	unsigned int n_pci;
 	const char *run_dir;

@@ -48,7 +48,7 @@ struct daemon {
 	struct event *sigterm;
 	struct event *sigint;
 	struct vs_rcu rcu;
-	struct vs_worker *worker;
+	struct vs_worker *worker[VS_WORKERS_MAX];
 	struct vs_store *store; /* NULL: nothing is kept */
 	struct vs_model *model;
 	struct vs_server *server;
@@ -120,17 +120,52 @@ static void stop_loop(struct daemon *d)
 		event_base_free(d->base);
 }
 
-static int start_worker(struct daemon *d)
+static int make_workers(struct daemon *d)
 {
-	const struct vs_worker_config config = {
+	struct vs_worker_config config = {
 		.rcu = &d->rcu,
-		.index = 0,
-		.lcore = VS_LCORE_WORKER,
-		.cpu = d->options.cpu,
+		.company = d->options.n_workers > 1 ? VS_WORKER_ONE_OF_MANY : VS_WORKER_ALONE,
 		.nap_us = d->options.nap_us,
 	};
+	unsigned int i;
+	int err = 0;
 
-	return vs_worker_new(&config, &d->worker);
+	for (i = 0; i < d->options.n_workers && err == 0; i++) {
+		config.index = i;
+		config.lcore = VS_LCORE_WORKER + i;
+		config.cpu = d->options.cpu[i];
+		err = vs_worker_new(&config, &d->worker[i]);
+	}
+	return err;
+}
+
+static void free_workers(struct daemon *d)
+{
+	unsigned int i;
+
+	for (i = 0; i < d->options.n_workers; i++)
+		vs_worker_free(d->worker[i]);
+}
+
+static void stop_workers(struct daemon *d)
+{
+	unsigned int i;
+
+	for (i = 0; i < d->options.n_workers; i++)
+		vs_worker_stop(d->worker[i]);
+}
+
+/* Return: 0, or -errno with none of them running. */
+static int start_workers(struct daemon *d)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < d->options.n_workers && err == 0; i++)
+		err = vs_worker_start(d->worker[i]);
+	if (err)
+		stop_workers(d);
+	return err;
 }
 
 /* Where the control socket is, there is room for what must be found after a crash. */
@@ -145,8 +180,8 @@ static int start_model(struct daemon *d)
 	const struct vs_model_env env = {
 		.base = d->base,
 		.rcu = &d->rcu,
-		.workers = &d->worker,
-		.n_workers = 1,
+		.workers = d->worker,
+		.n_workers = d->options.n_workers,
 		.run_dir = d->run_dir,
 		.pci = d->options.pci,
 		.n_pci = d->options.n_pci,
@@ -237,13 +272,13 @@ static int run(struct daemon *d)
 	err = complain(vs_rcu_init(&d->rcu), "grace periods");
 	if (err)
 		goto err_loop;
-	err = complain(start_worker(d), "worker");
+	err = complain(make_workers(d), "workers");
 	if (err)
 		goto err_worker;
 	err = complain(start_model(d), "model");
 	if (err)
 		goto err_model;
-	err = complain(vs_worker_start(d->worker), "worker's thread");
+	err = complain(start_workers(d), "workers' threads");
 	if (err)
 		goto err_start;
 	err = complain(start_store(d), "state file");
@@ -259,9 +294,9 @@ static int run(struct daemon *d)
 
 	/* Only named: adding its switch again takes an uplink over without a gap. */
 	(void)vs_uplink_leftovers(d->run_dir, VS_UPLINK_TELL);
-	vs_log(VS_LOG_INFO, "ready: version %s, one worker, control socket %s", VS_VERSION,
-	       d->options.socket);
-	err = complain(vs_notify_ready(d->base, &d->worker, 1, &d->notify), "watchdog");
+	vs_log(VS_LOG_INFO, "ready: version %s, %u worker%s, control socket %s", VS_VERSION,
+	       d->options.n_workers, d->options.n_workers > 1 ? "s" : "", d->options.socket);
+	err = complain(vs_notify_ready(d->base, d->worker, d->options.n_workers, &d->notify), "watchdog");
 	if (!err)
 		(void)event_base_dispatch(d->base);
 
@@ -273,12 +308,12 @@ err_server:
 	/* What ends now is not removed: it is there again next time. */
 	vs_store_free(d->store);
 	d->store = NULL;
-	vs_worker_stop(d->worker);
+	stop_workers(d);
 err_start:
 	vs_model_free(d->model);
 err_model:
-	vs_worker_free(d->worker);
 err_worker:
+	free_workers(d);
 	vs_rcu_fini(&d->rcu);
 err_loop:
 	stop_loop(d);
@@ -290,6 +325,7 @@ static int start_eal(const struct vs_options *options, const char *run_dir)
 	const struct vs_eal_config config = {
 		.memory_mib = options->memory_mib,
 		.cpu = options->cpu,
+		.n_workers = options->n_workers,
 		.pci = options->pci,
 		.n_pci = options->n_pci,
 		.run_dir = run_dir,

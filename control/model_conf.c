@@ -76,26 +76,42 @@ static int allocate(struct vs_conf *conf, const struct sizes *size)
 	return conf->trunks && conf->fid_of_vid ? 0 : -1;
 }
 
-/* Which worker visits queue pair @pair of @port? */
-static unsigned int worker_of(const struct vs_model *m, const struct vs_port *port,
-			      unsigned int pair)
+unsigned int model_worker_of(const struct vs_model *m, const struct vs_port *port,
+			     unsigned int pair)
 {
-	return (port->id + pair) % m->env.n_workers;
+	return (port->home + pair) % m->env.n_workers;
+}
+
+/* Workers that visit a port; each applies its share of the port's limits. */
+static uint8_t count_workers(const struct vs_port *port)
+{
+	unsigned int pairs = RTE_MAX(port->kind->pairs(port), 1u);
+
+	return (uint8_t)RTE_MIN(pairs, port->m->env.n_workers);
+}
+
+/* The share of a rate, rounded up; 0 stands for no limit. */
+static uint32_t share_of(uint32_t rate, uint8_t workers)
+{
+	return rate / workers + (rate % workers != 0);
 }
 
 static void fill_port(struct vs_port_hot *hot, const struct vs_port *port)
 {
+	uint8_t workers = count_workers(port);
+
 	*hot = (struct vs_port_hot){
 		.ops = port->kind->ops,
 		.dev = port->dev,
 		.fdb = port->sw->fdb,
 		.max_frame = port->mtu + (uint32_t)sizeof(struct rte_ether_hdr),
-		.storm_pps = port->storm_pps,
+		.storm_pps = share_of(port->storm_pps, workers),
 		.id = port->id,
 		.sw = port->sw->index,
 		.fid = port->sw->fid_of_vid[port->vlans.vid],
 		.vid = port->vlans.vid,
 		.pairs = (uint8_t)port->kind->pairs(port),
+		.workers = workers,
 		.mac = port->mac,
 	};
 	if (port->link_up)
@@ -106,6 +122,9 @@ static void fill_port(struct vs_port_hot *hot, const struct vs_port *port)
 		hot->flags |= VS_PORT_GUARD;
 	if (port->priority)
 		hot->flags |= VS_PORT_PRIORITY;
+	/* A guest's own queues belong to flows of its own; a card's are there to share. */
+	if (port->m->env.n_workers > 1 && port->kind->id != VS_PORT_GUEST)
+		hot->flags |= VS_PORT_TX_BY_WORKER;
 }
 
 static void fill_ports(struct vs_conf *conf, const struct vs_model *m)
@@ -318,10 +337,10 @@ static uint16_t fill_work(const struct vs_conf *conf, const struct vs_model *m, 
 		const struct vs_port_hot *port = &conf->port[conf->ids[i]];
 		uint8_t pair;
 
-		if (port->pairs == 0 && worker_of(m, m->port[port->id], 0) == worker)
+		if (port->pairs == 0 && model_worker_of(m, m->port[port->id], 0) == worker)
 			poll[n++] = (struct vs_poll){.port = port->id, .pair = VS_PAIR_NONE};
 		for (pair = 0; pair < port->pairs; pair++) {
-			if (worker_of(m, m->port[port->id], pair) == worker)
+			if (model_worker_of(m, m->port[port->id], pair) == worker)
 				poll[n++] = (struct vs_poll){.port = port->id, .pair = pair};
 		}
 	}

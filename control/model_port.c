@@ -254,6 +254,33 @@ static int choose_mac(struct vs_model *m, const struct vs_kind_ops *kind, struct
 	return 0;
 }
 
+/*
+ * The worker that has the fewest queue pairs to visit, for good: a flow that changed its worker
+ * could be overtaken by itself. A guest that is not there yet counts for one pair.
+ */
+static uint16_t choose_home(const struct vs_model *m)
+{
+	unsigned int load[VS_WORKERS_MAX] = {0};
+	unsigned int best = 0;
+	unsigned int i;
+
+	for (i = 0; i < VS_PORTS_MAX; i++) {
+		const struct vs_port *port = m->port[i];
+		unsigned int pairs = port && port->dev ? port->kind->pairs(port) : 0;
+		unsigned int pair;
+
+		if (!port)
+			continue;
+		for (pair = 0; pair < RTE_MAX(pairs, 1u); pair++)
+			load[model_worker_of(m, port, pair)]++;
+	}
+	for (i = 1; i < m->env.n_workers; i++) {
+		if (load[i] < load[best])
+			best = i;
+	}
+	return (uint16_t)best;
+}
+
 int model_port_make(struct vs_model *m, struct vs_switch *sw, const struct vs_port_spec *given,
 		    const struct vs_port *like, struct vs_fail *fail)
 {
@@ -283,6 +310,7 @@ int model_port_make(struct vs_model *m, struct vs_switch *sw, const struct vs_po
 		return vs_fail_set(fail, -ENOMEM, 0, "no memory for a port");
 	}
 	port->id = (uint16_t)id;
+	port->home = like ? like->home : choose_home(m);
 	err = enter_txn(port, like, fail);
 	if (!err)
 		err = start_port(port, &spec, fail);

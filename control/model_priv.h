@@ -64,6 +64,7 @@ struct vs_port {
 	void *dev; /* the kind's own object */
 	enum vs_guest_mode mode;
 	uint16_t id;
+	uint16_t home; /* index of the worker that visits its first queue pair */
 	uint64_t serial;
 	bool link_up;
 	bool was_up; /* as last told */
@@ -175,6 +176,10 @@ int model_publish(struct vs_model *m);
  * Return: it, owned by the caller until model_conf_replace(); NULL: no memory.
  */
 struct vs_conf *model_conf_build(const struct vs_model *m);
+
+/** model_worker_of() - index of the worker that visits queue pair @pair of @port. */
+unsigned int model_worker_of(const struct vs_model *m, const struct vs_port *port,
+			     unsigned int pair);
 
 /** model_conf_replace() - let the workers use @conf; waits one grace period. */
 void model_conf_replace(struct vs_model *m, struct vs_conf *conf);

@@ -259,12 +259,13 @@ static int audit_egress(const struct audit *a, const char *name, const char *sw,
 		.name = name,
 		.sw = sw,
 		.left = s->attempts,
-		.right = s->sent + dropped,
+		.right = s->sent + dropped + s->held,
 	};
 
 	(void)snprintf(view.terms, sizeof(view.terms),
-		       "attempts %" PRIu64 " = sent %" PRIu64 " + dropped %" PRIu64, s->attempts,
-		       s->sent, dropped);
+		       "attempts %" PRIu64 " = sent %" PRIu64 " + dropped %" PRIu64
+		       " + held %" PRIu64,
+		       s->attempts, s->sent, dropped, s->held);
 	return a->visit(&view, a->ctx);
 }
 

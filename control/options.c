@@ -6,6 +6,7 @@
 #include "control/store.h"
 #include "control/version.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <sched.h>
@@ -39,7 +40,9 @@ static void help(void)
 	       "                     [::1]:PORT, as http://PLACE/metrics (default: nowhere)\n"
 	       "  --log-level LEVEL  error, warning, info (default) or debug\n"
 	       "  --memory MIB       memory for tables, %d..%d (default %d); no hugepages are needed\n"
-	       "  --cpu N            run the worker on processor N (default: any)\n"
+	       "  --cpu LIST         one worker on each processor of the list (2 or 1,3-5; 1,1 is two\n"
+	       "                     workers on one processor), at most %d\n"
+	       "  --workers N        N workers on any processor (default 1)\n"
 	       "  --nap USEC         an idle worker sleeps this long at a time, ten times as long after\n"
 	       "                     a second without traffic, 0..%d (default %d); 0: it never sleeps:\n"
 	       "                     lowest latency, a whole processor\n"
@@ -56,7 +59,7 @@ static void help(void)
 	       "  --version          print the version\n"
 	       "  --help             print this\n",
 	       VS_SOCKET_DEFAULT, VS_STATE_DEFAULT, MEMORY_MIN_MIB, MEMORY_MAX_MIB,
-	       MEMORY_DEFAULT_MIB, NAP_MAX_US, NAP_DEFAULT_US, VS_OPTIONS_PCI_MAX);
+	       MEMORY_DEFAULT_MIB, VS_WORKERS_MAX, NAP_MAX_US, NAP_DEFAULT_US, VS_OPTIONS_PCI_MAX);
 }
 
 static enum vs_options_verdict wrong_number(const char *option, const char *text, long min,
@@ -125,6 +128,45 @@ static enum vs_options_verdict take_metrics(const char *arg, struct vs_options *
 	return VS_OPTIONS_WRONG;
 }
 
+/* Take "N" or "N-M" at *@at as processors. Return: false: that is not what stands there. */
+static bool take_range(const char **at, struct vs_options *o)
+{
+	unsigned long first;
+	unsigned long last;
+	char *end;
+
+	if (!isdigit((unsigned char)**at))
+		return false;
+	first = last = strtoul(*at, &end, 10);
+	if (*end == '-' && isdigit((unsigned char)end[1]))
+		last = strtoul(end + 1, &end, 10);
+	if (last >= CPU_SETSIZE || first > last || last - first >= VS_WORKERS_MAX - o->n_workers)
+		return false;
+	while (first <= last)
+		o->cpu[o->n_workers++] = (int)first++;
+	*at = end;
+	return true;
+}
+
+/* The last --cpu counts. */
+static enum vs_options_verdict take_cpus(const char *arg, struct vs_options *o)
+{
+	const char *at = arg;
+
+	o->n_workers = 0;
+	while (take_range(&at, o)) {
+		if (*at == '\0')
+			return VS_OPTIONS_RUN;
+		if (*at++ != ',')
+			break;
+	}
+	fprintf(stderr,
+		"vmswitchd: --cpu: '%s' is no list of at most %d processors from 0 to %d, such as "
+		"2 or 1,3-5\n",
+		arg, VS_WORKERS_MAX, CPU_SETSIZE - 1);
+	return VS_OPTIONS_WRONG;
+}
+
 /* What a service says. */
 static enum vs_options_verdict take_service(int option, const char *arg, struct vs_options *o)
 {
@@ -178,9 +220,11 @@ static enum vs_options_verdict take_option(int option, const char *arg, struct v
 		o->memory_mib = (unsigned int)n;
 		return VS_OPTIONS_RUN;
 	case 'c':
-		if (!parse_number(arg, 0, CPU_SETSIZE - 1, &n))
-			return wrong_number("cpu", arg, 0, CPU_SETSIZE - 1);
-		o->cpu = (int)n;
+		return take_cpus(arg, o);
+	case 'w':
+		if (!parse_number(arg, 1, VS_WORKERS_MAX, &n))
+			return wrong_number("workers", arg, 1, VS_WORKERS_MAX);
+		o->workers = (unsigned int)n;
 		return VS_OPTIONS_RUN;
 	case 'n':
 		if (!parse_number(arg, 0, NAP_MAX_US, &n))
@@ -213,6 +257,23 @@ static enum vs_options_verdict take_option(int option, const char *arg, struct v
 	}
 }
 
+/* Without --cpu workers run anywhere. Return: false: the two options contradict each other. */
+static bool settle_workers(struct vs_options *o)
+{
+	unsigned int wanted = o->workers ? o->workers : 1;
+
+	if (o->n_workers == 0) {
+		while (o->n_workers < wanted)
+			o->cpu[o->n_workers++] = -1;
+		return true;
+	}
+	if (o->workers == 0 || o->workers == o->n_workers)
+		return true;
+	fprintf(stderr, "vmswitchd: --workers %u, but --cpu names processors for %u\n", o->workers,
+		o->n_workers);
+	return false;
+}
+
 enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_options *ret_options)
 {
 	static const struct option table[] = {
@@ -224,6 +285,7 @@ enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_option
 		{"log-level", required_argument, NULL, 'l'},
 		{"memory", required_argument, NULL, 'm'},
 		{"cpu", required_argument, NULL, 'c'},
+		{"workers", required_argument, NULL, 'w'},
 		{"nap", required_argument, NULL, 'n'},
 		{"mac-pool", required_argument, NULL, 'a'},
 		{"pci", required_argument, NULL, 'p'},
@@ -242,7 +304,6 @@ enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_option
 		.log_level = VS_LOG_INFO,
 		.memory_mib = MEMORY_DEFAULT_MIB,
 		.nap_us = NAP_DEFAULT_US,
-		.cpu = -1,
 	};
 	int option;
 
@@ -267,6 +328,8 @@ enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_option
 		fprintf(stderr, "vmswitchd: --%s needs --user\n", o.prepare ? "prepare" : "group");
 		return VS_OPTIONS_WRONG;
 	}
+	if (!settle_workers(&o))
+		return VS_OPTIONS_WRONG;
 	*ret_options = o;
 	return VS_OPTIONS_RUN;
 }

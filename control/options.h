@@ -4,6 +4,7 @@
 #define VS_CONTROL_OPTIONS_H
 
 #include "control/peer.h"
+#include "dataplane/core/limits.h"
 #include "dataplane/core/log.h"
 
 #include <rte_ether.h>
@@ -32,7 +33,9 @@ struct vs_options {
 	bool seccomp;               /* refuse system calls that are not on the list */
 	bool prepare;               /* make what only root can for @user, and end */
 	bool release_uplinks;       /* give back what a killed daemon left, and end */
-	int cpu;                    /* processor of the worker; -1: any that the process may use */
+	int cpu[VS_WORKERS_MAX];    /* processor of each worker; -1: any that the process may use */
+	unsigned int n_workers;     /* 1..VS_WORKERS_MAX */
+	unsigned int workers;       /* --workers; 0: not given */
 	struct rte_ether_addr pool; /* first address of the MAC pool; all zero: by the machine's id */
 };
 

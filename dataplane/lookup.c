@@ -95,6 +95,12 @@ static inline struct vs_fdb_entry *look_up(struct vs_ctx *ctx, const struct vs_f
 	return find_anew(fdb, hint, key, fid, mac);
 }
 
+/* Workers that share a port share what it may have learnt. */
+static uint32_t learn_rate(const struct vs_port_hot *port)
+{
+	return port->workers > 1 ? VS_LEARN_RATE_PPS / port->workers : VS_LEARN_RATE_PPS;
+}
+
 /* Was this very fact reported a moment ago? If not, it is now. */
 static bool reported_lately(struct vs_ctx *ctx, const struct vs_event *ev, uint64_t generation)
 {
@@ -132,7 +138,7 @@ static __rte_noinline void report(struct vs_ctx *ctx, const struct vs_port_hot *
 
 	if (reported_lately(ctx, &ev, vs_fdb_generation(port->fdb)))
 		return;
-	if (vs_pace_admit(&ctx->pace[port->id].learn, ctx->now_tsc, VS_LEARN_RATE_PPS))
+	if (vs_pace_admit(&ctx->pace[port->id].learn, ctx->now_tsc, learn_rate(port)))
 		vs_event_push(&ctx->events, &ev);
 }
 

@@ -31,6 +31,18 @@ static bool is_on_trunk(const struct vs_port_hot *port, const struct vs_pkt *pkt
 	       vs_trunk_allows(port->trunk, pkt->vid);
 }
 
+enum vs_drop vs_release_again(const struct vs_port_hot *port, const struct vs_pkt *pkt,
+			      enum vs_form form)
+{
+	uint32_t tag = form == VS_FORM_TAGGED ? VS_TAG_BYTES : 0;
+
+	if (!(port->flags & VS_PORT_UP))
+		return VS_DROP_PORT_DOWN;
+	if (vs_form_of(port, pkt) != form || (tag && !is_on_trunk(port, pkt)))
+		return VS_DROP_VLAN_OUT;
+	return pkt->len > port->max_frame + tag ? VS_DROP_MTU_OUT : VS_DROP_NONE;
+}
+
 /* Packet @index leaves with a tag somewhere. */
 static void need_twin(struct vs_burst *burst, unsigned int index)
 {

@@ -21,7 +21,7 @@ static unsigned int visit(struct vs_schedule *s, struct vs_ctx *ctx, const struc
 	unsigned int n;
 	uint64_t now;
 
-	vs_mem_faults = 0;
+	vs_mem_begin();
 	n = vs_pipeline_visit(ctx, port, poll->pair, &s->burst);
 	if (n == 0)
 		return 0;

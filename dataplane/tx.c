@@ -4,11 +4,12 @@
  *
  * Accepts: released output lists; the twin of each packet that leaves tagged.
  * Guarantees: each entry is counted as sent or dropped by name, with the bytes and in the form
- *	that its port got or would have got; the lists are empty.
+ *	that its port got or would have got, or is held (held.c); the lists are empty.
  * Drops (per copy): what the port did not take (rx_full, rx_small, rx_pieces, ring_broken,
  *	mem_lost, port_down, mtu_out, host_full, host_down, uplink_full, uplink_size,
- *	uplink_down).
+ *	uplink_down), and what found no room to wait (tx_busy).
  */
+#include "dataplane/held.h"
 #include "dataplane/stages.h"
 
 #include <rte_branch_prediction.h>
@@ -19,23 +20,18 @@ static struct vs_pkt *form(const struct vs_port_hot *port, struct vs_burst *burs
 {
 	struct vs_pkt *pkt = &burst->pkt[index];
 
-	return likely(pkt->bare_vid == port->vid) ? pkt : &burst->tagged[index];
+	return likely(vs_form_of(port, pkt) == VS_FORM_BARE) ? pkt : &burst->tagged[index];
 }
 
-static void tx_port(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_burst *burst)
+void vs_tx_settle(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_pkt *const *pkt,
+		  unsigned int n, const uint8_t *fate)
 {
 	struct vs_port_stats *stats = ctx->port_stats[port->id];
-	struct vs_out *out = &ctx->out[port->id];
-	struct vs_pkt *pkt[VS_BURST_MAX];
-	uint8_t fate[VS_BURST_MAX];
 	uint64_t bytes = 0;
 	uint64_t sent = 0;
 	unsigned int i;
 
-	for (i = 0; i < out->n; i++)
-		pkt[i] = form(port, burst, out->pkt[i]);
-	port->ops->tx(port->dev, ctx->pair, pkt, out->n, fate);
-	for (i = 0; i < out->n; i++) {
+	for (i = 0; i < n; i++) {
 		if (fate[i]) {
 			vs_ctx_count_drop(ctx, port->id, pkt[i], fate[i]);
 			continue;
@@ -47,10 +43,32 @@ static void tx_port(struct vs_ctx *ctx, const struct vs_port_hot *port, struct v
 	vs_stats_add(VS_TERM_SENT, &stats->sent_bytes, bytes);
 }
 
+static void tx_port(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_burst *burst)
+{
+	struct vs_out *out = &ctx->out[port->id];
+	struct vs_pkt *pkt[VS_BURST_MAX];
+	uint8_t fate[VS_BURST_MAX];
+	unsigned int i;
+
+	for (i = 0; i < out->n; i++)
+		pkt[i] = form(port, burst, out->pkt[i]);
+	if (unlikely(ctx->n_held) && vs_held_for(ctx, port->id)) {
+		vs_held_add(ctx, port, pkt, out->n);
+		return;
+	}
+	port->ops->tx(port->dev, vs_tx_hint(ctx, port), pkt, out->n, fate);
+	if (unlikely(fate[0] == VS_DROP_TX_BUSY))
+		vs_held_add(ctx, port, pkt, out->n);
+	else
+		vs_tx_settle(ctx, port, pkt, out->n, fate);
+}
+
 void vs_tx(struct vs_ctx *ctx, struct vs_burst *burst)
 {
 	unsigned int i;
 
+	if (unlikely(ctx->n_held))
+		vs_held_retry(ctx);
 	for (i = 0; i < ctx->n_touched; i++) {
 		uint16_t id = ctx->touched[i];
 

@@ -2,9 +2,9 @@
 /*
  * DOC: theory of operation
  *
- * What a round visits is said in schedule.c. At its end no burst is open and no
- * reference is held: that is the quiescent point, where control may replace what workers use,
- * and where a call from control (vs_worker_call) is served.
+ * What a round visits is said in schedule.c. At its end no burst is open and no reference is held
+ * but by frames that wait for another worker (held.c): a call from control (vs_worker_call) is
+ * served. Then comes the quiescent point, where control may replace what workers use.
  *
  * A worker that found nothing for IDLE_MS sleeps @nap_us after each round until something
  * comes, and ten times that after LONG_IDLE_MS. It is offline for grace periods meanwhile, so
@@ -16,6 +16,7 @@
  */
 #include "dataplane/worker.h"
 
+#include "dataplane/held.h"
 #include "dataplane/schedule.h"
 
 #include <rte_launch.h>
@@ -69,18 +70,28 @@ int vs_worker_new(const struct vs_worker_config *config, struct vs_worker **ret_
 	w->config = *config;
 	w->ctx.worker = (uint16_t)config->index;
 	err = vs_event_ring_init(&w->ctx.events, config->index);
-	if (err) {
-		rte_free(w);
-		return err;
+	if (err)
+		goto err_events;
+	if (config->company == VS_WORKER_ONE_OF_MANY) {
+		err = vs_held_new(&w->ctx.held);
+		if (err)
+			goto err_held;
 	}
 	*ret_worker = w;
 	return 0;
+
+err_held:
+	vs_event_ring_fini(&w->ctx.events);
+err_events:
+	rte_free(w);
+	return err;
 }
 
 void vs_worker_free(struct vs_worker *w)
 {
 	if (!w)
 		return;
+	vs_held_free(w->ctx.held);
 	vs_event_ring_fini(&w->ctx.events);
 	rte_free(w);
 }
@@ -121,6 +132,23 @@ static void nap(struct vs_worker *w, uint64_t idle_tsc)
 	vs_rcu_online(w->config.rcu, w->config.index);
 }
 
+/*
+ * The quiescent point. The token comes first: what is held is judged by whatever was published
+ * before control began to wait, and then nothing points to what was replaced by it.
+ */
+static void settle_down(struct vs_worker *w)
+{
+	uint64_t token = vs_rcu_token(w->config.rcu);
+	const struct vs_conf *conf = vs_rcu_read(&w->conf);
+
+	if (conf != w->ctx.conf) {
+		w->ctx.conf = conf;
+		w->ctx.now_tsc = rte_rdtsc();
+		vs_held_review(&w->ctx);
+	}
+	vs_rcu_quiescent(w->config.rcu, w->config.index, token);
+}
+
 static int worker_main(void *arg)
 {
 	struct vs_worker *w = arg;
@@ -132,7 +160,7 @@ static int worker_main(void *arg)
 	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
 		unsigned int received;
 
-		w->ctx.conf = vs_rcu_read(&w->conf);
+		settle_down(w);
 		received = vs_schedule_round(&w->schedule, &w->ctx);
 
 		bump(&w->stats.rounds, 1);
@@ -141,9 +169,9 @@ static int worker_main(void *arg)
 			bump(&w->stats.busy_cycles, rte_rdtsc() - w->ctx.now_tsc);
 			last_work = w->ctx.now_tsc;
 		}
+		vs_held_retry(&w->ctx);
 		serve_call(w);
-		vs_rcu_quiescent(w->config.rcu, w->config.index);
-		if (!received)
+		if (!received && w->ctx.n_held == 0)
 			nap(w, w->ctx.now_tsc - last_work);
 	}
 	vs_rcu_offline(w->config.rcu, w->config.index);

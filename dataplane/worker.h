@@ -28,10 +28,17 @@ struct vs_worker_stats {
 	uint64_t tsc_hz;
 };
 
+/** Are there others? A worker that is alone never has to wait for one. */
+enum vs_worker_company {
+	VS_WORKER_ALONE,
+	VS_WORKER_ONE_OF_MANY,
+};
+
 /**
  * struct vs_worker_config - how a worker runs
  * @rcu:	grace periods; the worker is thread @index of it
  * @index:	0-based
+ * @company:	does it share the ports with others?
  * @lcore:	EAL lcore to run on
  * @cpu:	processor it is bound to, or -1; for show only
  * @nap_us:	how long to sleep at a time when nothing came for a while; 0: never
@@ -39,6 +46,7 @@ struct vs_worker_stats {
 struct vs_worker_config {
 	const struct vs_rcu *rcu;
 	unsigned int index;
+	enum vs_worker_company company;
 	unsigned int lcore;
 	int cpu;
 	unsigned int nap_us;

@@ -22,7 +22,8 @@ struct vs_fdb;
 /**
  * struct vs_port_ops - what a kind of port can do for a worker
  *
- * One worker at a time uses a queue pair of a port. @dev is the kind's own object.
+ * One worker visits a queue pair (rx, rx_done, fault_pending); all of them may deliver to it (tx)
+ * at once. @dev is the kind's own object.
  */
 struct vs_port_ops {
 	/**
@@ -40,8 +41,9 @@ struct vs_port_ops {
 
 	/**
 	 * Deliver @n frames (at most VS_BURST_MAX) in order. @pair is a hint, the queue pair the
-	 * frames came from. @fate[i] is set to VS_DROP_NONE when frame i was delivered, otherwise
-	 * to the reason why not.
+	 * frames came from (or the worker: VS_PORT_TX_BY_WORKER). @fate[i] is set to VS_DROP_NONE
+	 * when frame i was delivered, otherwise to the reason why not. When another worker is
+	 * just writing there, nothing is touched, and every fate is VS_DROP_TX_BUSY.
 	 */
 	void (*tx)(void *dev, unsigned int pair, struct vs_pkt *const *pkt, unsigned int n,
 		   uint8_t *fate);
@@ -59,6 +61,8 @@ enum vs_port_flag {
 	VS_PORT_UP = 1 << 1,       /* ADMIN_UP, and the other side takes frames */
 	VS_PORT_GUARD = 1 << 2,    /* only source address `mac` may be sent (spoof guard) */
 	VS_PORT_PRIORITY = 1 << 3, /* the 802.1p priority of its tags is kept */
+	/* its tx is told the worker in place of the sender's pair: a queue for each worker */
+	VS_PORT_TX_BY_WORKER = 1 << 4,
 };
 
 /**
@@ -84,14 +88,15 @@ struct vs_port_hot {
 	struct vs_fdb *fdb;           /* of the port's switch */
 	const struct vs_trunk *trunk; /* NULL: no tagged frames */
 	uint32_t max_frame;           /* bytes of an untagged frame without FCS: MTU + 14 */
-	uint32_t storm_pps;           /* 0: no limit */
+	uint32_t storm_pps;           /* of each worker that visits it; 0: no limit */
 	uint16_t id;
 	uint16_t sw;     /* index of the switch */
 	uint16_t fid;    /* broadcast domain of untagged frames */
 	uint16_t vid;    /* VLAN of untagged frames: access or native VLAN */
 	uint16_t fanout; /* members of the largest broadcast domain it can send to */
 	uint16_t flags;
-	uint8_t pairs; /* queue pairs to poll */
+	uint8_t pairs;   /* queue pairs to poll */
+	uint8_t workers; /* that visit it: each has its share of what is limited */
 	struct rte_ether_addr mac;
 } __rte_cache_aligned;
 

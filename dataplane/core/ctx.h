@@ -19,6 +19,7 @@ enum {
 };
 
 struct vs_fdb_entry;
+struct vs_held;
 
 /** Slots of the cache that finds again what every burst asks for. */
 enum {
@@ -72,6 +73,8 @@ struct vs_ctx {
 	struct vs_hint hint[VS_HINT_SLOTS];
 	struct vs_event_ring events;
 	struct vs_out out[VS_PORTS_MAX];
+	uint32_t n_held;      /* frames that wait (dataplane/held.h) */
+	struct vs_held *held; /* where; NULL: this worker is alone and never has to wait */
 	struct vs_tap_visit tap;
 	const struct vs_burst *tapped; /* the burst, while a capture looks at it; NULL: none does */
 };

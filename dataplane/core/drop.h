@@ -42,6 +42,7 @@
 	X(RX_SMALL,       "rx_small",       OUT, "the guest's receive buffer is too small for the frame: lower the sender's MTU to the receiver's") \
 	X(RX_PIECES,      "rx_pieces",      OUT, "the guest's receive buffers are tiny: too many of them for one frame or burst") \
 	X(RING_BROKEN,    "ring_broken",    OUT, "the guest's receive ring broke the rules and is detached (port show NAME says which)") \
+	X(TX_BUSY,        "tx_busy",        OUT, "other workers were writing to the destination port for so long that no buffer was left to wait in") \
 	X(MEM_LOST,       "mem_lost",       OUT, "guest memory went away while the frame was copied: its file was truncated, or no hugepage is left") \
 	X(HOST_FULL,      "host_full",      OUT, "the host, or the VMM behind the interface, takes frames too slowly") \
 	X(HOST_DOWN,      "host_down",      OUT, "the interface in the host is down or gone (ip link set dev IFNAME up)") \

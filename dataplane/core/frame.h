@@ -92,7 +92,7 @@ static inline ssize_t vs_frame_write_scattered(int fd, const struct vs_pkt *pkt)
 	struct iovec iov = {.iov_base = frame, .iov_len = vs_frame_gather(pkt, frame)};
 
 	/* Zeros in place of memory that went meanwhile are not the frame. */
-	if (vs_mem_faults) {
+	if (vs_mem_is_lost()) {
 		errno = EFAULT;
 		return -1;
 	}

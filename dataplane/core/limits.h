@@ -53,6 +53,11 @@ enum {
 	 */
 	VS_FLOOD_BYTES = 8 * VS_VISIT_BYTES,
 
+	/** Buffers (of 4 KiB) that one worker has for frames that wait for another worker. */
+	VS_HELD_CHUNKS = 1024,
+	/** And those of them that frames for one port may take. */
+	VS_HELD_PORT_CHUNKS = 512,
+
 	/** Port MTU: bytes of an Ethernet frame without its 14-byte header. */
 	VS_MTU_MIN = 68,
 	VS_MTU_MAX = 65535,

@@ -2,3 +2,4 @@
 #include "dataplane/core/memfault.h"
 
 _Thread_local volatile uint32_t vs_mem_faults;
+_Thread_local const uint32_t *vs_mem_source;

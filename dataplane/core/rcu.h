@@ -3,7 +3,7 @@
  * Grace periods (quiescent-state based, DPDK's rte_rcu_qsbr).
  *
  * Control publishes an immutable thing with vs_rcu_publish(), workers pick it up with
- * vs_rcu_read() at the start of a round and hold it until they report a quiescent point. After
+ * vs_rcu_read() between two rounds and hold it until they report a quiescent point. After
  * vs_rcu_synchronize() no worker holds anything that was replaced before the call.
  */
 #ifndef VS_CORE_RCU_H
@@ -48,10 +48,29 @@ static inline void vs_rcu_offline(const struct vs_rcu *rcu, unsigned int worker)
 	rte_rcu_qsbr_thread_offline(rcu->qsbr, worker);
 }
 
-/** Worker: all references taken before are dropped. */
-static inline void vs_rcu_quiescent(const struct vs_rcu *rcu, unsigned int worker)
+/**
+ * vs_rcu_token() - worker, between two rounds: what control has begun to wait for by now
+ *
+ * What it published before can be read from now on.
+ */
+static inline uint64_t vs_rcu_token(const struct vs_rcu *rcu)
 {
-	rte_rcu_qsbr_quiescent(rcu->qsbr, worker);
+	return __atomic_load_n(&rcu->qsbr->token, __ATOMIC_ACQUIRE);
+}
+
+/**
+ * vs_rcu_quiescent() - worker: all references to what was replaced before @token are dropped
+ * @token:	of vs_rcu_token()
+ *
+ * rte_rcu_qsbr_quiescent() in two steps: in between the worker reads what was published, and lets
+ * go of what is no longer in it.
+ */
+static inline void vs_rcu_quiescent(const struct vs_rcu *rcu, unsigned int worker, uint64_t token)
+{
+	struct rte_rcu_qsbr_cnt *own = &rcu->qsbr->qsbr_cnt[worker];
+
+	if (__atomic_load_n(&own->cnt, __ATOMIC_RELAXED) != token)
+		__atomic_store_n(&own->cnt, token, __ATOMIC_RELEASE);
 }
 
 /** Control: make @new visible in *@slot, with everything written to it before. */

@@ -3,7 +3,7 @@
  * Counters. Every frame is accounted for, and three sums prove it (`vmswitch stats audit`):
  *
  *   ingress port:  received = forwarded + flooded + consumed + sum of drops with side IN
- *   egress port:   attempts = sent + sum of drops with side OUT
+ *   egress port:   attempts = sent + sum of drops with side OUT + held
  *   switch:        sum of attempts = sum of forwarded + flood_copies + extra_segments
  *                                    - merged + generated
  *
@@ -43,7 +43,8 @@ struct vs_sample {
  *
  * Frames and bytes are counted without FCS and without the virtio-net header. "Received" is what
  * the switch took from the port, "sent" what it delivered to it. @cycles: ticks of the time stamp
- * counter that the frames from the port took, polling on the way to them included.
+ * counter that the frames from the port took, polling on the way to them included. @held: frames
+ * that wait just now because another worker writes to the port (dataplane/held.h).
  */
 struct vs_port_stats {
 	uint64_t received;
@@ -54,6 +55,7 @@ struct vs_port_stats {
 	uint64_t attempts;
 	uint64_t sent;
 	uint64_t sent_bytes;
+	uint64_t held;
 	uint64_t cycles;
 	uint64_t drops[VS_DROP_COUNT];
 	struct vs_sample samples[VS_DROP_COUNT];
@@ -84,6 +86,7 @@ enum vs_stats_term {
 	VS_TERM_SENT,
 	VS_TERM_DROPS,
 	VS_TERM_FLOOD_COPIES,
+	VS_TERM_HELD,
 };
 
 /** Add @n to *@counter, which only the calling worker writes. */
@@ -93,6 +96,15 @@ static inline void vs_stats_add(enum vs_stats_term term, uint64_t *counter, uint
 		return;
 	(void)term;
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/** Take @n away from *@counter, which only the calling worker writes: a gauge. */
+static inline void vs_stats_take(enum vs_stats_term term, uint64_t *counter, uint64_t n)
+{
+	if (VS_STATS_FORGET(term))
+		return;
+	(void)term;
+	__atomic_store_n(counter, *counter - n, __ATOMIC_RELAXED);
 }
 
 /** Read a counter that a worker may be writing. */

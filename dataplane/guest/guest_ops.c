@@ -8,6 +8,8 @@
  */
 #include "dataplane/guest/guest_obj.h"
 
+#include "dataplane/core/memfault.h"
+
 #include <string.h>
 
 /*
@@ -35,8 +37,10 @@ static void guest_rx(void *dev, unsigned int pair, unsigned int fanout, struct v
 	if (pair >= VS_GUEST_PAIRS_MAX)
 		return;
 	vr = &guest->dev.vring[2 * pair + 1];
-	if (vs_ring_usable(&vr->ring))
+	if (vs_ring_usable(&vr->ring)) {
+		vs_mem_source = &vr->ring.mem->lost;
 		vs_ring_pull(&vr->ring, burst, fanout);
+	}
 	note_fault(guest, vr);
 }
 
@@ -67,6 +71,18 @@ static size_t pick_pair(uint8_t mask, unsigned int hint)
 	return (size_t)__builtin_ctz(mask);
 }
 
+/* Deliver to a receive ring that this worker holds. Return: false: it is not usable. */
+static bool push(struct vs_guest *guest, struct vs_vring *vr, struct vs_pkt *const *pkt,
+		 unsigned int n, uint8_t *fate)
+{
+	bool usable = vs_ring_usable(&vr->ring);
+
+	if (usable)
+		vs_ring_push(&vr->ring, pkt, n, fate);
+	note_fault(guest, vr);
+	return usable;
+}
+
 static void guest_tx(void *dev, unsigned int pair, struct vs_pkt *const *pkt, unsigned int n,
 		     uint8_t *fate)
 {
@@ -76,13 +92,16 @@ static void guest_tx(void *dev, unsigned int pair, struct vs_pkt *const *pkt, un
 
 	if (mask) {
 		struct vs_vring *vr = &guest->dev.vring[2 * pick_pair(mask, pair)];
+		bool done;
 
-		if (vs_ring_usable(&vr->ring)) {
-			vs_ring_push(&vr->ring, pkt, n, fate);
-			note_fault(guest, vr);
+		if (!vs_trylock(&vr->ring.lock)) {
+			memset(fate, VS_DROP_TX_BUSY, n);
 			return;
 		}
-		note_fault(guest, vr);
+		done = push(guest, vr, pkt, n, fate);
+		vs_tryunlock(&vr->ring.lock);
+		if (done)
+			return;
 		broken = broken || __atomic_load_n(&vr->reported, __ATOMIC_RELAXED);
 	}
 	memset(fate, broken ? VS_DROP_RING_BROKEN : VS_DROP_PORT_DOWN, n);

@@ -13,13 +13,15 @@
  * VMM) starts the ring anew. A single frame that cannot be taken is a *drop* and the ring goes on.
  *
  * Life: control fills in the fields while no worker can see the ring, then vs_ring_start().
- * vs_ring_stop(), followed by a grace period, takes it back. In between, only the worker that
- * owns the queue pair touches it, except @call_fd and @fault (relaxed atomics).
+ * vs_ring_stop(), followed by a grace period, takes it back. In between, only one worker at a time
+ * touches it, except @call_fd and @fault (relaxed atomics): a transmit ring the worker that visits
+ * the queue pair, a receive ring the one that holds @lock.
  */
 #ifndef VS_GUEST_RING_H
 #define VS_GUEST_RING_H
 
 #include "dataplane/core/pkt.h"
+#include "dataplane/core/trylock.h"
 #include "dataplane/guest/mem.h"
 
 #include <linux/virtio_ring.h>
@@ -73,6 +75,7 @@ enum vs_ring_flag {
  * @call_fd:	eventfd that interrupts the guest, or -1; swapped by control at any time
  * @run:	worker may use the ring
  * @fault:	enum vs_ring_fault; not OK: the worker leaves the ring alone
+ * @lock:	receive ring: held by the worker that delivers to it
  * @in_port:	port id written into the packets
  */
 struct vs_ring {
@@ -90,6 +93,7 @@ struct vs_ring {
 	uint16_t in_port;
 	uint8_t run;
 	uint8_t fault;
+	struct vs_trylock lock;
 	int call_fd;
 	uint64_t calls; /* interrupts sent, for `port show` */
 	struct vring_used_elem heads[VS_BURST_MAX];

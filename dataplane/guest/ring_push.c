@@ -299,7 +299,7 @@ void vs_ring_push(struct vs_ring *ring, struct vs_pkt *const *pkt, unsigned int 
 			fate[i] = (uint8_t)push_unusual(&s, pkt[i]);
 	}
 
-	if (vs_mem_faults || __atomic_load_n(&ring->mem->lost, __ATOMIC_RELAXED)) {
+	if (vs_mem_is_lost() || __atomic_load_n(&ring->mem->lost, __ATOMIC_RELAXED)) {
 		ring->next_avail = (uint16_t)(ring->next_avail - s.pending);
 		memset(fate, VS_DROP_MEM_LOST, n);
 		return;

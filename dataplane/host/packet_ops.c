@@ -252,7 +252,7 @@ static enum vs_drop send_scattered(struct vs_host *host, int fd, const struct vs
 	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = 2};
 
 	/* Zeros in place of memory that went meanwhile are not the frame. */
-	if (vs_mem_faults)
+	if (vs_mem_is_lost())
 		return VS_DROP_MEM_LOST;
 	if (sendmsg(fd, &mh, MSG_DONTWAIT) < 0)
 		return refused(host, pkt, errno);
@@ -269,7 +269,7 @@ static void packet_tx(void *dev, unsigned int pair, struct vs_pkt *const *pkt, u
 	unsigned int i;
 
 	/* All frames of a burst have one sender: what it has lost, they all miss. */
-	if (vs_mem_faults) {
+	if (vs_mem_is_lost()) {
 		memset(fate, VS_DROP_MEM_LOST, n);
 		return;
 	}

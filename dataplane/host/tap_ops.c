@@ -130,7 +130,7 @@ static void tap_tx(void *dev, unsigned int pair, struct vs_pkt *const *pkt, unsi
 
 	for (i = 0; i < n; i++) {
 		/* All frames of a burst have one sender: what it has lost, they all miss. */
-		if (vs_mem_faults)
+		if (vs_mem_is_lost())
 			err = EFAULT;
 		else if (!err || vs_frame_is_alone(err))
 			err = send_frame(host, fd, pkt[i]);

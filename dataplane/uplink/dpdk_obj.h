@@ -3,6 +3,7 @@
 #ifndef VS_UPLINK_DPDK_OBJ_H
 #define VS_UPLINK_DPDK_OBJ_H
 
+#include "dataplane/core/trylock.h"
 #include "dataplane/uplink/uplink.h"
 
 #include <rte_dev.h>
@@ -25,9 +26,9 @@ struct vs_dpdk_rxq {
 	struct rte_mbuf *mbuf[VS_BURST_MAX];
 } __rte_cache_aligned;
 
-/** struct vs_dpdk_txq - one transmit queue; @busy is set while a worker is at it */
+/** struct vs_dpdk_txq - one transmit queue; @lock is held by the worker that is at it */
 struct vs_dpdk_txq {
-	uint8_t busy;
+	struct vs_trylock lock;
 } __rte_cache_aligned;
 
 /**

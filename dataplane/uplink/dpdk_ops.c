@@ -19,15 +19,13 @@
  *	mbuf[]:  | done, free at rx_done | waiting for the next visit |
  *	         0                       next                         n
  *
- * A sent frame is copied once, into buffers of the uplink's own pool. Two workers that want the
- * same transmit queue: the second one spins for a moment, then drops as if the queue were full.
+ * A sent frame is copied once, into buffers of the uplink's own pool. Each worker has a transmit
+ * queue of its own if there are enough; where two share one, the second one comes back later.
  */
 #include "dataplane/uplink/dpdk_obj.h"
 
 #include "dataplane/core/hdr.h"
 #include "dataplane/core/memfault.h"
-
-#include <rte_pause.h>
 
 #include <string.h>
 
@@ -35,7 +33,6 @@ enum {
 	/* Ethernet's shortest frame without its FCS; shorter ones are filled up with zeros. */
 	FRAME_MIN = RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN,
 	TAG_AT = 2 * RTE_ETHER_ADDR_LEN,
-	SPINS = 1000,
 };
 
 /* ---- from the wire */
@@ -261,18 +258,6 @@ static bool fits(const struct vs_dpdk *dpdk, const struct vs_pkt *pkt)
 	       dpdk->mtu + RTE_ETHER_HDR_LEN + (is_tagged(pkt) ? (uint32_t)RTE_VLAN_HLEN : 0);
 }
 
-static bool lock_queue(struct vs_dpdk_txq *q)
-{
-	unsigned int i;
-
-	for (i = 0; i < SPINS; i++) {
-		if (!__atomic_exchange_n(&q->busy, 1, __ATOMIC_ACQUIRE))
-			return true;
-		rte_pause();
-	}
-	return false;
-}
-
 static void send_burst(struct vs_dpdk *dpdk, uint16_t queue, struct vs_pkt *const *pkt,
 		       unsigned int n, uint8_t *fate)
 {
@@ -291,7 +276,7 @@ static void send_burst(struct vs_dpdk *dpdk, uint16_t queue, struct vs_pkt *cons
 		if (mbuf[m])
 			of[m++] = (uint8_t)i;
 	}
-	if (vs_mem_faults) {
+	if (vs_mem_is_lost()) {
 		rte_pktmbuf_free_bulk(mbuf, m);
 		memset(fate, VS_DROP_MEM_LOST, n);
 		return;
@@ -318,12 +303,12 @@ static void dpdk_tx(void *dev, unsigned int pair, struct vs_pkt *const *pkt, uns
 	}
 	queue = (uint16_t)(pair % dpdk->queues);
 	q = &dpdk->txq[queue];
-	if (!lock_queue(q)) {
-		memset(fate, VS_DROP_UPLINK_FULL, n);
+	if (!vs_trylock(&q->lock)) {
+		memset(fate, VS_DROP_TX_BUSY, n);
 		return;
 	}
 	send_burst(dpdk, queue, pkt, n, fate);
-	__atomic_store_n(&q->busy, 0, __ATOMIC_RELEASE);
+	vs_tryunlock(&q->lock);
 }
 
 /* A device that was pulled out is found by control, which asks it each second. */

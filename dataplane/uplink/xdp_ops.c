@@ -62,44 +62,30 @@ static bool is_long(const struct vs_pkt *pkt, uint32_t mtu)
 	return pkt->len > max;
 }
 
-/* Send through hw queue @pair, or the next one that nobody uses just now. */
-static void send_wire(struct vs_xdp *x, unsigned int pair, struct vs_pkt *const *pkt,
-		      unsigned int n, uint8_t *fate)
+/* What goes where, of one call. */
+struct sorted {
+	struct vs_pkt *to_wire[VS_BURST_MAX];
+	uint8_t which[VS_BURST_MAX];
+	unsigned int n_wire;
+};
+
+/* Give the host what is for it, and note what is for the wire. */
+static void sort(const struct vs_xdp *x, struct vs_pkt *const *pkt, unsigned int n, uint8_t *fate,
+		 struct sorted *s)
 {
-	uint32_t i;
-
-	for (i = 0; i < x->set.n; i++) {
-		struct vs_xq *q = &x->set.queue[(pair + i) % x->set.n];
-
-		if (!vs_xq_lock(q))
-			continue;
-		vs_xq_tx(q, pkt, n, fate);
-		vs_xq_unlock(q);
-		return;
-	}
-	memset(fate, VS_DROP_UPLINK_FULL, n);
-}
-
-static void xdp_tx(void *dev, unsigned int pair, struct vs_pkt *const *pkt, unsigned int n,
-		   uint8_t *fate)
-{
-	struct vs_xdp *x = dev;
 	int tap = __atomic_load_n(&x->tap.fd, __ATOMIC_ACQUIRE);
 	uint64_t mac = __atomic_load_n(&x->mac, __ATOMIC_RELAXED);
 	uint32_t mtu = __atomic_load_n(&x->mtu, __ATOMIC_RELAXED);
 	bool wire = __atomic_load_n(&x->wire, __ATOMIC_RELAXED);
-	struct vs_pkt *to_wire[VS_BURST_MAX];
-	uint8_t wire_fate[VS_BURST_MAX];
-	uint8_t which[VS_BURST_MAX];
-	unsigned int n_wire = 0;
 	unsigned int i;
 
+	s->n_wire = 0;
 	for (i = 0; i < n; i++) {
 		unsigned int to = tap < 0 ? TO_WIRE : where(pkt[i], mac);
 
 		fate[i] = VS_DROP_UPLINK_DOWN;
 		/* All frames of a burst have one sender: what it has lost, they all miss. */
-		if (vs_mem_faults) {
+		if (vs_mem_is_lost()) {
 			fate[i] = VS_DROP_MEM_LOST;
 			continue;
 		}
@@ -111,14 +97,32 @@ static void xdp_tx(void *dev, unsigned int pair, struct vs_pkt *const *pkt, unsi
 			fate[i] = (uint8_t)vs_xtap_tx(tap, pkt[i]);
 		if (!(to & TO_WIRE) || !wire)
 			continue;
-		which[n_wire] = (uint8_t)i;
-		to_wire[n_wire++] = pkt[i];
+		s->which[s->n_wire] = (uint8_t)i;
+		s->to_wire[s->n_wire++] = pkt[i];
 	}
-	if (n_wire == 0)
+}
+
+static void xdp_tx(void *dev, unsigned int pair, struct vs_pkt *const *pkt, unsigned int n,
+		   uint8_t *fate)
+{
+	struct vs_xdp *x = dev;
+	uint8_t wire_fate[VS_BURST_MAX];
+	struct sorted s;
+	struct vs_xq *q;
+	unsigned int i;
+
+	q = &x->set.queue[pair % x->set.n];
+	/* Before the host gets anything: it must not get the same frames again. */
+	if (!vs_trylock(&q->lock)) {
+		memset(fate, VS_DROP_TX_BUSY, n);
 		return;
-	send_wire(x, pair, to_wire, n_wire, wire_fate);
-	for (i = 0; i < n_wire; i++)
-		fate[which[i]] = wire_fate[i];
+	}
+	sort(x, pkt, n, fate, &s);
+	if (s.n_wire)
+		vs_xq_tx(q, s.to_wire, s.n_wire, wire_fate);
+	vs_tryunlock(&q->lock);
+	for (i = 0; i < s.n_wire; i++)
+		fate[s.which[i]] = wire_fate[i];
 }
 
 static bool xdp_fault_pending(void *dev)

@@ -19,14 +19,15 @@
  * The chunks of a burst stay in the RX ring until vs_xq_rx_done() (its consumer index moves only
  * then), so nothing has to be noted of them but their number.
  *
- * The worker that polls the queue owns the receive half. The transmit half is used by any worker
- * that holds `busy`: the usual one is the worker that polls the queue; others come while it is
- * elsewhere. Nobody waits for it longer than BUSY_SPINS, since the holder may be preempted.
+ * The worker that polls the queue owns the receive half. The transmit half is used by the worker that
+ * holds its lock. Each worker sends through a queue of its own if there are enough, so that its
+ * frames stay in order; nobody waits for the lock, since its holder may be preempted.
  */
 #ifndef VS_UPLINK_XDP_QUEUE_H
 #define VS_UPLINK_XDP_QUEUE_H
 
 #include "dataplane/core/pkt.h"
+#include "dataplane/core/trylock.h"
 
 #include <rte_common.h>
 #include <xdp/xsk.h>
@@ -77,8 +78,8 @@ struct vs_xq {
 	bool skipping;     /* inside of a frame that is too long: up to its last descriptor */
 	uint64_t kick_tsc; /* when the kernel was last asked to look at FILL */
 
-	/* Transmit half: who holds busy. */
-	uint32_t busy __rte_cache_aligned;
+	/* Transmit half: who holds the lock. */
+	struct vs_trylock lock __rte_cache_aligned;
 	struct xsk_ring_prod tx;
 	struct xsk_ring_cons comp;
 	uint64_t *free; /* chunks, a stack */
@@ -119,13 +120,7 @@ void vs_xq_rx(struct vs_xq *q, unsigned int fanout, struct vs_burst *burst);
 /** vs_xq_rx_done() - vs_port_ops.rx_done of one queue. */
 void vs_xq_rx_done(struct vs_xq *q);
 
-/** vs_xq_lock() - take the transmit half, if it is free soon. Return: was it? */
-bool vs_xq_lock(struct vs_xq *q);
-
-/** vs_xq_unlock() - leave it. */
-void vs_xq_unlock(struct vs_xq *q);
-
-/** vs_xq_tx() - vs_port_ops.tx of one queue, whose transmit half the caller holds. */
+/** vs_xq_tx() - vs_port_ops.tx of one queue, whose lock the caller holds. */
 void vs_xq_tx(struct vs_xq *q, struct vs_pkt *const *pkt, unsigned int n, uint8_t *fate);
 
 /** vs_xq_flush() - have the kernel send what it left, if it left something. */

@@ -3,36 +3,14 @@
 #include "dataplane/core/memfault.h"
 #include "dataplane/uplink/xdp_queue.h"
 
-#include <rte_pause.h>
-
 #include <string.h>
 #include <sys/socket.h>
 
 enum {
 	CHUNK_MASK = VS_XQ_CHUNK - 1,
-	/* About 2 us: longer than the holder needs for a frame, shorter than it may be away. */
-	BUSY_SPINS = 64,
 	/* Descriptors that the kernel sends in one call when it copies (TX_BATCH_SIZE). */
 	KERNEL_BATCH = 32,
 };
-
-bool vs_xq_lock(struct vs_xq *q)
-{
-	unsigned int i;
-
-	for (i = 0; i < BUSY_SPINS; i++) {
-		if (!__atomic_load_n(&q->busy, __ATOMIC_RELAXED) &&
-		    !__atomic_exchange_n(&q->busy, 1, __ATOMIC_ACQUIRE))
-			return true;
-		rte_pause();
-	}
-	return false;
-}
-
-void vs_xq_unlock(struct vs_xq *q)
-{
-	__atomic_store_n(&q->busy, 0, __ATOMIC_RELEASE);
-}
 
 /* Take back the chunks that the kernel is done with. */
 static void reclaim(struct vs_xq *q)
@@ -150,7 +128,7 @@ void vs_xq_tx(struct vs_xq *q, struct vs_pkt *const *pkt, unsigned int n, uint8_
 		write_frame(q, at, descs, pkt[i]);
 		written += descs;
 	}
-	if (vs_mem_faults) {
+	if (vs_mem_is_lost()) {
 		/* Bytes of one of them may be zeros of lost memory; which one is not known. */
 		take_back(q, first, written);
 		memset(fate, VS_DROP_MEM_LOST, n);
@@ -165,9 +143,9 @@ void vs_xq_tx(struct vs_xq *q, struct vs_pkt *const *pkt, unsigned int n, uint8_
 
 void vs_xq_flush(struct vs_xq *q)
 {
-	if (!__atomic_load_n(&q->unsent, __ATOMIC_RELAXED) || !vs_xq_lock(q))
+	if (!__atomic_load_n(&q->unsent, __ATOMIC_RELAXED) || !vs_trylock(&q->lock))
 		return;
 	kick(q);
 	reclaim(q);
-	vs_xq_unlock(q);
+	vs_tryunlock(&q->lock);
 }
