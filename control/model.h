@@ -259,6 +259,7 @@ struct vs_port_view {
 	bool priority;
 	struct rte_ether_addr cluster;
 	uint32_t pairs;      /* queue pairs that are polled */
+	uint32_t worker;     /* that polls the first of them; the next one polls the next */
 	const char *state;   /* one word */
 	const char *problem; /* a sentence on what is wrong and what to do, or "" */
 	bool broken;         /* it broke the rules, and carries no traffic for that reason */
@@ -381,6 +382,8 @@ struct vs_worker_view {
 	uint64_t naps;
 	uint64_t tsc_hz;
 	uint64_t events_lost; /* that control was not told of */
+	uint32_t ports;       /* that it visits */
+	uint32_t pairs;       /* queue pairs of these */
 };
 
 /** vs_worker_each() - visit all workers. */

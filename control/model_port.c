@@ -416,6 +416,7 @@ static void fill_view(const struct vs_port *port, struct vs_port_view *view)
 		.vm = port->vm,
 		.kind = port->kind->id,
 		.id = port->id,
+		.worker = model_worker_of(port->m, port, 0),
 		.link_up = port->link_up,
 		.up = model_is_up(port),
 		.mac = port->mac,

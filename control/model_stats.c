@@ -166,6 +166,19 @@ void model_events_lost(struct vs_model *m)
 	}
 }
 
+/* What worker @i visits, by the snapshot in force. */
+static void count_work(const struct vs_model *m, unsigned int i, struct vs_worker_view *view)
+{
+	const struct vs_poll_list *work = &m->conf->work[i];
+	uint16_t p;
+
+	for (p = 0; p < work->n; p++) {
+		/* The pairs of a port stand together. */
+		view->ports += p == 0 || work->poll[p].port != work->poll[p - 1].port;
+		view->pairs += work->poll[p].pair != VS_PAIR_NONE;
+	}
+}
+
 int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view *view, void *ctx),
 		   void *ctx)
 {
@@ -189,6 +202,7 @@ int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view 
 			.tsc_hz = stats.tsc_hz,
 			.events_lost = events_lost_by(m, i),
 		};
+		count_work(m, i, &view);
 		err = visit(&view, ctx);
 	}
 	return err;

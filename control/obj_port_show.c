@@ -59,6 +59,7 @@ static void put_state(struct vs_msg *msg, const struct vs_port_view *view)
 	vs_msg_put_u32(msg, VS_ATTR_MAX_MACS, view->max_macs);
 	vs_msg_put_u32(msg, VS_ATTR_MACS, view->macs);
 	vs_msg_put_u32(msg, VS_ATTR_PAIRS, view->pairs);
+	vs_msg_put_u32(msg, VS_ATTR_WORKER, view->worker);
 }
 
 static uint32_t number_of(enum vs_port_kind kind)

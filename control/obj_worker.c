@@ -17,6 +17,8 @@ static int put(const struct vs_worker_view *view, void *ctx)
 	vs_msg_put_u64(msg, VS_ATTR_NAPS, view->naps);
 	vs_msg_put_u64(msg, VS_ATTR_TSC_HZ, view->tsc_hz);
 	vs_msg_put_u64(msg, VS_ATTR_EVENTS_LOST, view->events_lost);
+	vs_msg_put_u32(msg, VS_ATTR_PORTS, view->ports);
+	vs_msg_put_u32(msg, VS_ATTR_PAIRS, view->pairs);
 	return vs_call_end(ctx);
 }
 

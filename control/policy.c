@@ -120,6 +120,7 @@ static const struct vs_attr_spec specs[VS_ATTR_COUNT_] = {
 	[VS_ATTR_COPIES_DROPPED] = {.name = "copies-dropped", .type = VS_TLV_U32},
 	[VS_ATTR_CYCLES]         = {.name = "cycles", .type = VS_TLV_U64},
 	[VS_ATTR_EVENTS_LOST]    = {.name = "events-lost", .type = VS_TLV_U64},
+	[VS_ATTR_WORKER]         = {.name = "worker", .type = VS_TLV_U32},
 };
 /* clang-format on */
 

@@ -159,7 +159,7 @@
  *	PORT_GET	NAME				dump: NAME SWITCH KIND VM ID LINK UP STATE
  *							PROBLEM? MAC? MTU STORM_PPS MAX_MACS MACS
  *							VLAN_MODE VLAN? VLANS? PRIORITY CLUSTER?
- *							PAIRS, and
+ *							PAIRS WORKER, and
  *							- of a guest: SOCKET MODE PEER_PID? FEATURES
  *							  OFFERED RING_SIZE REGIONS MEMORY CONNECTS
  *							  REFUSED FAULTS LAST_FAULT? CALLS
@@ -179,7 +179,8 @@
  *	DROP_GET	PORT				dump: PORT SWITCH VM REASON SIDE COUNT TEXT
  *							SAMPLE? { AGE_MS LENGTH BYTES }
  *	WORKER_GET	-				dump: ID CPU? TOTAL_CYCLES BUSY_CYCLES FRAMES
- *							ROUNDS NAPS TSC_HZ EVENTS_LOST
+ *							ROUNDS NAPS TSC_HZ EVENTS_LOST PORTS
+ *							PAIRS
  *	CONFIG_GET	-				dump: COMMAND RECORD PROBLEM?
  *	STATE_GET	-				dump: STATE_FILE STATE_BYTES STATE_BASE
  *							TRANSACTIONS REWRITES SYNC_US WAITING
@@ -497,6 +498,9 @@ enum vs_attr {
 
 	/* HELLO */
 	VS_ATTR_RIGHTS = 120, /* u32: enum vs_rights */
+
+	/* ports */
+	VS_ATTR_WORKER = 121, /* u32: that visits the first queue pair; the next one the next */
 
 	VS_ATTR_COUNT_, /* one more than the highest number */
 	VS_ATTR_MAX = VS_ATTR_COUNT_ - 1,

@@ -203,6 +203,15 @@ static void free_chunks(struct vs_held *held, const struct held_frame *f)
 
 /* ---- queues ---- */
 
+/* One frame more, or (@change is -1) less, waits for @port. */
+static void count_held(struct vs_ctx *ctx, uint16_t port, int change)
+{
+	struct vs_port_stats *stats = ctx->port_stats[port];
+
+	ctx->n_held += (uint32_t)change;
+	vs_stats_gauge(&stats->held, stats->held + (uint64_t)(int64_t)change);
+}
+
 static struct held_frame *frame_at(struct vs_held *held, uint16_t chunk)
 {
 	return &held->chunk[chunk].frame;
@@ -263,8 +272,7 @@ static void remove_first(struct vs_ctx *ctx, uint16_t port)
 	q->first = next;
 	if (next == NONE)
 		forget_port(held, port);
-	ctx->n_held--;
-	vs_stats_take(VS_TERM_HELD, &ctx->port_stats[port]->held, 1);
+	count_held(ctx, port, -1);
 }
 
 /* Make room for a frame, copy it, and put it at the end. */
@@ -288,14 +296,13 @@ static enum vs_drop hold(struct vs_ctx *ctx, const struct vs_port_hot *port,
 	f->hint = vs_tx_hint(ctx, port);
 	f->form = (uint8_t)vs_form_of(port, pkt);
 	append(held, port->id, first);
-	ctx->n_held++;
+	count_held(ctx, port->id, 1);
 	return VS_DROP_NONE;
 }
 
 void vs_held_add(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_pkt *const *pkt,
 		 unsigned int n)
 {
-	uint64_t added = 0;
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
@@ -303,10 +310,7 @@ void vs_held_add(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_p
 
 		if (drop)
 			vs_ctx_count_drop(ctx, port->id, pkt[i], drop);
-		else
-			added++;
 	}
-	vs_stats_add(VS_TERM_HELD, &ctx->port_stats[port->id]->held, added);
 }
 
 /* ---- delivery ---- */

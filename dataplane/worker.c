@@ -146,7 +146,7 @@ static void settle_down(struct vs_worker *w)
 		w->ctx.now_tsc = rte_rdtsc();
 		vs_held_review(&w->ctx);
 	}
-	vs_rcu_quiescent(w->config.rcu, w->config.index, token);
+	vs_rcu_report(w->config.rcu, w->config.index, token);
 }
 
 static int worker_main(void *arg)

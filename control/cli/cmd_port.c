@@ -219,6 +219,7 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 	out_str(o, OUT_IN_BLOCKS, "problem", "PROBLEM", problem);
 	put_config(o, tb);
 	out_num(o, OUT_IN_BLOCKS, "pairs", "QUEUE-PAIRS", cli_num(tb, VS_ATTR_PAIRS));
+	out_num(o, OUT_IN_BLOCKS, "worker", "WORKER", cli_num(tb, VS_ATTR_WORKER));
 	if (tb[VS_ATTR_SOCKET])
 		put_guest(o, tb);
 	put_device(o, tb);

@@ -59,18 +59,24 @@ static inline uint64_t vs_rcu_token(const struct vs_rcu *rcu)
 }
 
 /**
- * vs_rcu_quiescent() - worker: all references to what was replaced before @token are dropped
+ * vs_rcu_report() - worker: all references to what was replaced before @token are dropped
  * @token:	of vs_rcu_token()
  *
- * rte_rcu_qsbr_quiescent() in two steps: in between the worker reads what was published, and lets
- * go of what is no longer in it.
+ * Together they are rte_rcu_qsbr_quiescent(); in between the worker reads what was published, and
+ * lets go of what is no longer in it.
  */
-static inline void vs_rcu_quiescent(const struct vs_rcu *rcu, unsigned int worker, uint64_t token)
+static inline void vs_rcu_report(const struct vs_rcu *rcu, unsigned int worker, uint64_t token)
 {
 	struct rte_rcu_qsbr_cnt *own = &rcu->qsbr->qsbr_cnt[worker];
 
 	if (__atomic_load_n(&own->cnt, __ATOMIC_RELAXED) != token)
 		__atomic_store_n(&own->cnt, token, __ATOMIC_RELEASE);
+}
+
+/** Worker: all references taken before are dropped. */
+static inline void vs_rcu_quiescent(const struct vs_rcu *rcu, unsigned int worker)
+{
+	vs_rcu_report(rcu, worker, vs_rcu_token(rcu));
 }
 
 /** Control: make @new visible in *@slot, with everything written to it before. */

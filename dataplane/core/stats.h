@@ -86,7 +86,6 @@ enum vs_stats_term {
 	VS_TERM_SENT,
 	VS_TERM_DROPS,
 	VS_TERM_FLOOD_COPIES,
-	VS_TERM_HELD,
 };
 
 /** Add @n to *@counter, which only the calling worker writes. */
@@ -98,13 +97,10 @@ static inline void vs_stats_add(enum vs_stats_term term, uint64_t *counter, uint
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
-/** Take @n away from *@counter, which only the calling worker writes: a gauge. */
-static inline void vs_stats_take(enum vs_stats_term term, uint64_t *counter, uint64_t n)
+/** Set *@gauge, which only the calling worker writes. */
+static inline void vs_stats_gauge(uint64_t *gauge, uint64_t n)
 {
-	if (VS_STATS_FORGET(term))
-		return;
-	(void)term;
-	__atomic_store_n(counter, *counter - n, __ATOMIC_RELAXED);
+	__atomic_store_n(gauge, n, __ATOMIC_RELAXED);
 }
 
 /** Read a counter that a worker may be writing. */

@@ -8,6 +8,7 @@
 
 #include "tests/unit/stages_fixture.h"
 
+#include "dataplane/core/frame.h"
 #include "tests/unit/eal.h"
 
 #include <stdlib.h>
@@ -77,6 +78,8 @@ static void fake_tx(void *arg, unsigned int pair, struct vs_pkt *const *pkt, uns
 	unsigned int i;
 
 	dev->pair = pair;
+	if (dev->mem_lost)
+		dev->was_lost = dev->mem_lost();
 	for (i = 0; i < n; i++) {
 		fate[i] = dev->fate[i];
 		if (pkt[i]->drop || dev->id == pkt[i]->in_port || is_foreign(dev->hot, pkt[i]))
@@ -91,6 +94,8 @@ static void fake_tx(void *arg, unsigned int pair, struct vs_pkt *const *pkt, uns
 		dev->last_len = pkt[i]->len;
 		dev->last_pkt = pkt[i];
 		gather(dev, pkt[i]);
+		if (dev->whole)
+			(void)vs_frame_gather(pkt[i], dev->whole);
 	}
 }
 
@@ -321,7 +326,8 @@ void sf_audit(const struct sf *s)
 
 		assert_int_equal(st->received, st->forwarded + st->flooded + st->consumed +
 						       sf_all_drops(s, p, VS_DROP_SIDE_IN));
-		assert_int_equal(st->attempts, st->sent + sf_all_drops(s, p, VS_DROP_SIDE_OUT));
+		assert_int_equal(st->attempts,
+				 st->sent + st->held + sf_all_drops(s, p, VS_DROP_SIDE_OUT));
 		assert_int_equal(st->drops[VS_DROP_NONE], 0);
 		attempts += st->attempts;
 		forwarded += st->forwarded;

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Frames that wait because another worker writes to their port: dataplane/held.c, tx.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "dataplane/core/memfault.h"
+#include "dataplane/core/trylock.h"
+#include "dataplane/held.h"
+#include "tests/unit/stages_fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	FROM = 0,
+	TO = 1,
+	OTHER = 2,
+	LEN = 100,
+};
+
+static struct sf *new_switch(void)
+{
+	struct sf *s = sf_new();
+
+	assert_int_equal(vs_held_new(&s->ctx->held), 0);
+	sf_learn(s, sf_mac(TO), TO, VS_FDB_STATIC);
+	sf_learn(s, sf_mac(OTHER), OTHER, VS_FDB_STATIC);
+	vs_mem_begin();
+	return s;
+}
+
+static void free_switch(struct sf *s)
+{
+	vs_held_free(s->ctx->held);
+	sf_free(s);
+}
+
+static void set_busy(struct sf *s, unsigned int port, enum vs_drop fate)
+{
+	memset(s->dev[port].fate, fate, sizeof(s->dev[port].fate));
+}
+
+/* @n frames of @len bytes to port @to, each with its number, counted from @first. */
+static void send_numbered(struct sf *s, unsigned int to, unsigned int n, unsigned int first,
+			  uint32_t len)
+{
+	unsigned int i;
+
+	sf_begin(s);
+	for (i = 0; i < n; i++)
+		sf_frame(s, FROM, sf_mac(to), sf_mac(FROM), len)->hdr[14] = (uint8_t)(first + i);
+	sf_visit(s, FROM, 0);
+}
+
+static void expect_order(const struct sf *s, unsigned int port, unsigned int n, unsigned int first)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		assert_int_equal(s->dev[port].order[i], (first + i) & 0xff);
+}
+
+static void test_trylock(void **state)
+{
+	struct vs_trylock lock = {0};
+
+	assert_true(vs_trylock(&lock));
+	assert_false(vs_trylock(&lock));
+	vs_tryunlock(&lock);
+	assert_true(vs_trylock(&lock));
+}
+
+/* Nothing is lost, nothing overtakes, and the books balance all the time. */
+static void test_waits_in_order(void **state)
+{
+	struct sf *s = new_switch();
+
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	send_numbered(s, TO, 5, 0, LEN);
+	assert_int_equal(s->ctx->n_held, 5);
+	assert_int_equal(s->stats[TO].held, 5);
+	assert_int_equal(s->stats[TO].sent, 0);
+	assert_int_equal(s->dev[FROM].rx_done, 1);
+	sf_audit(s);
+
+	/* Still busy: the new ones stand behind, and the port is asked once. */
+	send_numbered(s, TO, 3, 5, LEN);
+	assert_int_equal(s->stats[TO].held, 8);
+	sf_audit(s);
+
+	/* Free: those that waited come first, then the new ones. */
+	set_busy(s, TO, VS_DROP_NONE);
+	vs_held_retry(s->ctx);
+	assert_int_equal(s->dev[TO].got, 8);
+	expect_order(s, TO, 8, 0);
+	assert_int_equal(s->stats[TO].held, 0);
+	assert_int_equal(s->stats[TO].sent, 8);
+	assert_int_equal(s->stats[TO].sent_bytes, 8 * LEN);
+	assert_int_equal(s->ctx->n_held, 0);
+	assert_int_equal(s->dev[TO].wrong, 0);
+	sf_audit(s);
+	free_switch(s);
+}
+
+/* The next visit tries what waits before it sends what it has. */
+static void test_next_visit_tries_first(void **state)
+{
+	struct sf *s = new_switch();
+
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	send_numbered(s, TO, 1, 7, LEN);
+	set_busy(s, TO, VS_DROP_NONE);
+	send_numbered(s, OTHER, 1, 0, LEN);
+	assert_int_equal(s->dev[TO].got, 1);
+	assert_int_equal(s->dev[TO].order[0], 7);
+	assert_int_equal(s->dev[OTHER].got, 1);
+	sf_audit(s);
+	free_switch(s);
+}
+
+/* A port that waits holds no other one up. */
+static void test_others_go_on(void **state)
+{
+	struct sf *s = new_switch();
+
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	send_numbered(s, TO, 4, 0, LEN);
+	send_numbered(s, OTHER, 4, 0, LEN);
+	assert_int_equal(s->dev[OTHER].got, 4);
+	assert_int_equal(s->stats[TO].held, 4);
+	sf_audit(s);
+	free_switch(s);
+}
+
+/* What waited meets its fate by name, as if it had been sent at once. */
+static void test_late_drop(void **state)
+{
+	struct sf *s = new_switch();
+
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	send_numbered(s, TO, 4, 0, LEN);
+	set_busy(s, TO, VS_DROP_NONE);
+	s->dev[TO].fate[1] = VS_DROP_RX_FULL;
+	vs_held_retry(s->ctx);
+	assert_int_equal(sf_drops(s, TO, VS_DROP_RX_FULL), 1);
+	assert_int_equal(s->stats[TO].sent, 3);
+	assert_int_equal(s->stats[TO].held, 0);
+	sf_audit(s);
+	free_switch(s);
+}
+
+/* A long frame of many pieces comes out as it went in. */
+static void test_long_frames(void **state)
+{
+	static const uint32_t sizes[] = {129, 1514, 4096, 4200, 9014, 65549};
+	uint8_t *payload = malloc(VS_CHAIN_BYTES_MAX);
+	struct sf *s = new_switch();
+	unsigned int i;
+	uint32_t b;
+
+	assert_non_null(payload);
+	for (b = 0; b < VS_CHAIN_BYTES_MAX; b++)
+		payload[b] = (uint8_t)(b * 7 + b / 256);
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	for (i = 0; i < RTE_DIM(sizes); i++) {
+		uint8_t hdr[VS_HDR_BYTES] = {0};
+		struct vs_extent ext[] = {
+			{.data = payload, .len = (sizes[i] - VS_HDR_BYTES) / 3},
+			{.data = payload + (sizes[i] - VS_HDR_BYTES) / 3,
+			 .len = sizes[i] - VS_HDR_BYTES - (sizes[i] - VS_HDR_BYTES) / 3},
+		};
+		struct vs_pkt pkt = {.hdr = hdr, .hdr_len = sizeof(hdr), .len = sizes[i],
+				     .ext = ext, .n_ext = 2};
+		struct vs_pkt *list[] = {&pkt};
+
+		hdr[14] = (uint8_t)i;
+		s->stats[TO].attempts++;
+		vs_held_add(s->ctx, &s->conf->port[TO], list, 1);
+	}
+	assert_int_equal(s->stats[TO].held, RTE_DIM(sizes));
+	set_busy(s, TO, VS_DROP_NONE);
+	for (b = 0; b < VS_CHAIN_BYTES_MAX; b++)
+		payload[b] = (uint8_t)~payload[b];
+	s->dev[TO].whole = malloc(VS_CHAIN_BYTES_MAX);
+	vs_held_retry(s->ctx);
+	assert_int_equal(s->dev[TO].got, RTE_DIM(sizes));
+	/* The last one, byte by byte; the sender has changed its own meanwhile. */
+	assert_int_equal(s->dev[TO].last_len, 65549);
+	for (b = 0; b < 65549 - VS_HDR_BYTES; b++)
+		assert_int_equal(s->dev[TO].whole[VS_HDR_BYTES + b], (uint8_t)~payload[b]);
+	free(s->dev[TO].whole);
+	free(payload);
+	free_switch(s);
+}
+
+/* No port takes all the buffers, and what finds none is dropped by name. */
+static void test_bounds(void **state)
+{
+	struct sf *s = new_switch();
+	unsigned int sent = 0;
+
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	set_busy(s, OTHER, VS_DROP_TX_BUSY);
+	for (; sent < 2 * VS_HELD_PORT_CHUNKS; sent += VS_BURST_MAX)
+		send_numbered(s, TO, VS_BURST_MAX, 0, LEN);
+	assert_int_equal(s->stats[TO].held, VS_HELD_PORT_CHUNKS);
+	assert_int_equal(sf_drops(s, TO, VS_DROP_TX_BUSY), sent - VS_HELD_PORT_CHUNKS);
+	sf_audit(s);
+	send_numbered(s, OTHER, VS_BURST_MAX, 0, LEN);
+	assert_int_equal(s->stats[OTHER].held, VS_BURST_MAX);
+	set_busy(s, TO, VS_DROP_NONE);
+	set_busy(s, OTHER, VS_DROP_NONE);
+	vs_held_retry(s->ctx);
+	assert_int_equal(s->ctx->n_held, 0);
+	assert_int_equal(s->dev[TO].got, VS_HELD_PORT_CHUNKS);
+	assert_int_equal(s->dev[OTHER].got, VS_BURST_MAX);
+	sf_audit(s);
+	/* All buffers are back: the same once more. */
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	for (sent = 0; sent < VS_HELD_PORT_CHUNKS; sent += VS_BURST_MAX)
+		send_numbered(s, TO, VS_BURST_MAX, 0, LEN);
+	assert_int_equal(s->stats[TO].held, VS_HELD_PORT_CHUNKS);
+	sf_audit(s);
+	free_switch(s);
+}
+
+/* A worker that has no buffers drops. */
+static void test_no_buffers(void **state)
+{
+	struct sf *s = new_switch();
+
+	vs_held_free(s->ctx->held);
+	s->ctx->held = NULL;
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	send_numbered(s, TO, 2, 0, LEN);
+	assert_int_equal(sf_drops(s, TO, VS_DROP_TX_BUSY), 2);
+	sf_audit(s);
+	free_switch(s);
+}
+
+/* The sender's memory went while its frame was copied, here or seen by another thread. */
+static void test_memory_lost(void **state)
+{
+	struct sf *s = new_switch();
+	const uint32_t lost = 1;
+	unsigned int way;
+
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	for (way = 0; way < 2; way++) {
+		vs_mem_begin();
+		if (way)
+			vs_mem_source = &lost;
+		else
+			vs_mem_faults = 1;
+		send_numbered(s, TO, 1, 0, LEN);
+		assert_int_equal(sf_drops(s, TO, VS_DROP_MEM_LOST), way + 1);
+		assert_int_equal(s->ctx->n_held, 0);
+	}
+	/* Frames that are ours already do not share the fate of the visit that is open. */
+	vs_mem_begin();
+	send_numbered(s, TO, 1, 0, LEN);
+	vs_mem_faults = 1;
+	s->dev[TO].mem_lost = vs_mem_is_lost;
+	set_busy(s, TO, VS_DROP_NONE);
+	vs_held_retry(s->ctx);
+	assert_int_equal(s->stats[TO].sent, 1);
+	assert_false(s->dev[TO].was_lost);
+	assert_int_equal(vs_mem_faults, 1);
+	vs_mem_begin();
+	sf_audit(s);
+	free_switch(s);
+}
+
+/* A new configuration: what may not leave any more goes by name, the rest stays in order. */
+static void test_review(void **state)
+{
+	static const uint16_t list[] = {10, 20, 0};
+	struct sf *s = new_switch();
+
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	set_busy(s, OTHER, VS_DROP_TX_BUSY);
+	send_numbered(s, TO, 3, 0, LEN);
+	send_numbered(s, TO, 1, 3, 1000);
+	send_numbered(s, TO, 1, 4, LEN);
+	send_numbered(s, OTHER, 2, 0, LEN);
+
+	s->conf->port[TO].max_frame = 500;
+	s->conf->port[OTHER].flags = 0;
+	vs_held_review(s->ctx);
+	assert_int_equal(sf_drops(s, TO, VS_DROP_MTU_OUT), 1);
+	assert_int_equal(sf_drops(s, OTHER, VS_DROP_PORT_DOWN), 2);
+	assert_int_equal(s->stats[OTHER].held, 0);
+	assert_int_equal(s->stats[TO].held, 4);
+	sf_audit(s);
+
+	/* On other VLANs, the one it was on among them or not: the form is not the same. */
+	sf_trunk(s, TO, list, 20);
+	vs_held_review(s->ctx);
+	assert_int_equal(sf_drops(s, TO, VS_DROP_VLAN_OUT), 4);
+	assert_int_equal(s->ctx->n_held, 0);
+	sf_audit(s);
+	free_switch(s);
+}
+
+static void test_review_keeps_order(void **state)
+{
+	struct sf *s = new_switch();
+
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	send_numbered(s, TO, 1, 0, LEN);
+	send_numbered(s, TO, 1, 99, 1000);
+	send_numbered(s, TO, 3, 1, LEN);
+	s->conf->port[TO].max_frame = 500;
+	vs_held_review(s->ctx);
+	vs_held_review(s->ctx);
+	set_busy(s, TO, VS_DROP_NONE);
+	vs_held_retry(s->ctx);
+	assert_int_equal(s->dev[TO].got, 4);
+	expect_order(s, TO, 4, 0);
+	sf_audit(s);
+	free_switch(s);
+}
+
+/* Copies of a flood wait for the one port that is busy. */
+static void test_flood(void **state)
+{
+	struct sf *s = new_switch();
+
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	sf_begin(s);
+	sf_frame(s, FROM, sf_broadcast(), sf_mac(FROM), LEN);
+	sf_visit(s, FROM, 0);
+	assert_int_equal(s->stats[TO].held, 1);
+	assert_int_equal(s->dev[OTHER].got, 1);
+	sf_audit(s);
+	set_busy(s, TO, VS_DROP_NONE);
+	vs_held_retry(s->ctx);
+	assert_int_equal(s->dev[TO].got, 1);
+	sf_audit(s);
+	free_switch(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_trylock),
+		cmocka_unit_test(test_waits_in_order),
+		cmocka_unit_test(test_next_visit_tries_first),
+		cmocka_unit_test(test_others_go_on),
+		cmocka_unit_test(test_late_drop),
+		cmocka_unit_test(test_long_frames),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_no_buffers),
+		cmocka_unit_test(test_memory_lost),
+		cmocka_unit_test(test_review),
+		cmocka_unit_test(test_review_keeps_order),
+		cmocka_unit_test(test_flood),
+	};
+
+	return cmocka_run_group_tests(tests, sf_setup, NULL);
+}
