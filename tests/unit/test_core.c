@@ -283,7 +283,7 @@ static void test_drop_sides(void **state)
 	static const char *const out[] = {"port_down",  "mtu_out",     "rx_full",     "rx_small",
 					  "rx_pieces",  "ring_broken", "mem_lost",    "vlan_out",
 					  "host_full",  "host_down",   "uplink_full", "uplink_size",
-					  "uplink_down"};
+					  "uplink_down", "tx_busy"};
 	unsigned int found = 0;
 	unsigned int r;
 	unsigned int i;

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "dataplane/held.h"
 #include "tests/unit/stages_fixture.h"
 
 #include <string.h>
@@ -194,8 +195,12 @@ static void shake(struct sf *s, uint32_t *seed)
 		port->storm_pps = rnd(seed) % 2 ? 0 : 50;
 		for (i = 0; i < VS_BURST_MAX; i++)
 			s->dev[p].fate[i] = fates[rnd(seed) % 5];
+		/* Another worker is there. */
+		if (rnd(seed) % 4 == 0)
+			memset(s->dev[p].fate, VS_DROP_TX_BUSY, VS_BURST_MAX);
 	}
 	shake_table(s, seed);
+	vs_held_review(s->ctx);
 	s->ctx->now_tsc += rnd(seed) % 4000000;
 	s->ctx->now_s = vs_clock_seconds(s->ctx->now_tsc);
 }
@@ -224,9 +229,11 @@ static void test_audit_of_a_mixture(void **state)
 	uint64_t put[SF_PORTS] = {0};
 	unsigned int total = 0;
 	uint32_t seed = 42;
+	uint64_t held = 0;
 	unsigned int r;
 	unsigned int p;
 
+	assert_int_equal(vs_held_new(&s->ctx->held), 0);
 	while (total < 100000) {
 		uint16_t port = (uint16_t)(rnd(&seed) % SF_PORTS);
 		unsigned int n = rnd(&seed) % (VS_BURST_MAX + 1);
@@ -237,11 +244,20 @@ static void test_audit_of_a_mixture(void **state)
 		for (i = 0; i < n; i++)
 			random_frame(s, port, &seed);
 		sf_visit(s, port, (uint16_t)(rnd(&seed) % 4));
+		held += s->ctx->n_held;
 		put[port] += n;
 		total += n;
 		(void)sf_events(s, NULL);
 	}
 	put[1] += flood_long(s, 1);
+	sf_audit(s);
+	/* Frames waited, and all of them can leave. */
+	assert_true(held > 1000);
+	for (p = 0; p < SF_PORTS; p++)
+		memset(s->dev[p].fate, VS_DROP_NONE, VS_BURST_MAX);
+	vs_held_review(s->ctx);
+	vs_held_retry(s->ctx);
+	assert_int_equal(s->ctx->n_held, 0);
 	sf_audit(s);
 	for (p = 0; p < SF_PORTS; p++) {
 		assert_int_equal(s->stats[p].received, put[p]);
@@ -256,13 +272,14 @@ static void test_audit_of_a_mixture(void **state)
 		if (r == VS_DROP_VNET_SHORT || r == VS_DROP_CHAIN_DESCS || r == VS_DROP_RX_PIECES ||
 		    r == VS_DROP_RING_BROKEN || r == VS_DROP_FRAME_CUT || r >= VS_DROP_HOST_FULL ||
 		    (r >= VS_DROP_VLAN_DENIED && r <= VS_DROP_VLAN_UNUSED) ||
-		    r == VS_DROP_UNKNOWN_UNICAST || r == VS_DROP_VLAN_OUT)
+		    r == VS_DROP_UNKNOWN_UNICAST || r == VS_DROP_TX_BUSY || r == VS_DROP_VLAN_OUT)
 			continue;
 		for (p = 0; p < SF_PORTS; p++)
 			sum += sf_drops(s, p, r);
 		if (sum == 0)
 			fail_msg("%s did not occur", vs_drop_name(r));
 	}
+	vs_held_free(s->ctx->held);
 	sf_free(s);
 }
 
