@@ -56,8 +56,7 @@ static int check_cpu(int cpu, const char *usable)
 static int list_lcores(const struct vs_eal_config *config, const char *usable, char *text,
 		       size_t size)
 {
-	size_t used =
-		(size_t)snprintf(text, size, "%d@(%s)", (int)VS_LCORE_CONTROL, usable);
+	size_t used = (size_t)snprintf(text, size, "%d@(%s)", (int)VS_LCORE_CONTROL, usable);
 	unsigned int i;
 
 	if (config->n_workers > VS_WORKERS_MAX)

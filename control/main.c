@@ -296,7 +296,8 @@ static int run(struct daemon *d)
 	(void)vs_uplink_leftovers(d->run_dir, VS_UPLINK_TELL);
 	vs_log(VS_LOG_INFO, "ready: version %s, %u worker%s, control socket %s", VS_VERSION,
 	       d->options.n_workers, d->options.n_workers > 1 ? "s" : "", d->options.socket);
-	err = complain(vs_notify_ready(d->base, d->worker, d->options.n_workers, &d->notify), "watchdog");
+	err = complain(vs_notify_ready(d->base, d->worker, d->options.n_workers, &d->notify),
+		       "watchdog");
 	if (!err)
 		(void)event_base_dispatch(d->base);
 

@@ -41,8 +41,7 @@ static inline void vs_mem_begin(void)
  */
 static inline bool vs_mem_is_lost(void)
 {
-	return vs_mem_faults ||
-	       (vs_mem_source && __atomic_load_n(vs_mem_source, __ATOMIC_SEQ_CST));
+	return vs_mem_faults || (vs_mem_source && __atomic_load_n(vs_mem_source, __ATOMIC_SEQ_CST));
 }
 
 /** struct vs_mem_state - of a visit that is left for a while */

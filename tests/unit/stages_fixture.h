@@ -34,8 +34,8 @@ struct sf_dev {
 	uint8_t last[2048]; /* the last frame, as far as it was there */
 	uint32_t last_len;
 	const struct vs_pkt *last_pkt;
-	uint8_t *whole;          /* VS_CHAIN_BYTES_MAX for the last frame, or NULL */
-	bool (*mem_lost)(void);  /* asked by tx, or NULL; @was_lost is what it said */
+	uint8_t *whole;         /* VS_CHAIN_BYTES_MAX for the last frame, or NULL */
+	bool (*mem_lost)(void); /* asked by tx, or NULL; @was_lost is what it said */
 	bool was_lost;
 	uint8_t fate[VS_BURST_MAX];       /* what tx answers */
 	unsigned int order[VS_BURST_MAX]; /* a number found in byte 14.. of each frame */

@@ -280,9 +280,10 @@ static void test_drop_table(void **state)
 /* Side by name, written down once more: a reason counted at the wrong port breaks the audit. */
 static void test_drop_sides(void **state)
 {
-	static const char *const out[] = {"port_down",  "mtu_out",     "rx_full",     "rx_small",
-					  "rx_pieces",  "ring_broken", "mem_lost",    "vlan_out",
-					  "host_full",  "host_down",   "uplink_full", "uplink_size",
+	static const char *const out[] = {"port_down",   "mtu_out",     "rx_full",
+					  "rx_small",    "rx_pieces",   "ring_broken",
+					  "mem_lost",    "vlan_out",    "host_full",
+					  "host_down",   "uplink_full", "uplink_size",
 					  "uplink_down", "tx_busy"};
 	unsigned int found = 0;
 	unsigned int r;

@@ -173,8 +173,11 @@ static void test_long_frames(void **state)
 			{.data = payload + (sizes[i] - VS_HDR_BYTES) / 3,
 			 .len = sizes[i] - VS_HDR_BYTES - (sizes[i] - VS_HDR_BYTES) / 3},
 		};
-		struct vs_pkt pkt = {.hdr = hdr, .hdr_len = sizeof(hdr), .len = sizes[i],
-				     .ext = ext, .n_ext = 2};
+		struct vs_pkt pkt = {.hdr = hdr,
+				     .hdr_len = sizeof(hdr),
+				     .len = sizes[i],
+				     .ext = ext,
+				     .n_ext = 2};
 		struct vs_pkt *list[] = {&pkt};
 
 		hdr[14] = (uint8_t)i;
