@@ -285,6 +285,7 @@ static enum vs_drop hold(struct vs_ctx *ctx, const struct vs_port_hot *port,
 	uint16_t first;
 
 	if (!held || chunks > held->n_free || chunks > CHUNKS_PER_FRAME ||
+	    pkt->hdr_len > sizeof(held->chunk[0].frame.hdr) ||
 	    held->queue[port->id].chunks + chunks > VS_HELD_PORT_CHUNKS)
 		return VS_DROP_TX_BUSY;
 	first = copy_frame(held, pkt);
