@@ -57,6 +57,7 @@ static void make_switch(struct vs_msg *msg, const struct vs_switch *sw)
 		vs_msg_put_u32(msg, VS_ATTR_UNKNOWN, policies[sw->unknown]);
 	vs_msg_put_u32(msg, VS_ATTR_FDB_SIZE, model_fdb_size(sw));
 	vs_msg_put_u32(msg, VS_ATTR_FDB_AGEING, sw->fdb_ageing_s);
+	vs_msg_put_u32(msg, VS_ATTR_MTU, sw->mtu);
 }
 
 /* ---- ports ---- */

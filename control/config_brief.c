@@ -47,7 +47,7 @@ static bool is_usual_number(enum vs_attr type, uint32_t number, const struct usu
 	case VS_ATTR_FDB_AGEING:
 		return number == VS_FDB_AGEING_DEFAULT_S;
 	case VS_ATTR_MTU:
-		return u->kind && number == u->kind->mtu;
+		return number == (u->kind ? u->kind->mtu : 0);
 	case VS_ATTR_STORM_PPS:
 		return u->kind && number == u->kind->storm_pps;
 	case VS_ATTR_MAX_MACS:

@@ -22,8 +22,9 @@ static const struct vs_handler own[] = {
 
 /* One row per object. */
 static const struct vs_handler *const objects[] = {
-	own,          vs_obj_batch,   vs_obj_switch, vs_obj_port,  vs_obj_fdb,
-	vs_obj_stats, vs_obj_monitor, vs_obj_worker, vs_obj_state, vs_obj_capture,
+	own,        vs_obj_batch, vs_obj_switch,  vs_obj_port,
+	vs_obj_fdb, vs_obj_stats, vs_obj_monitor, vs_obj_worker,
+	vs_obj_mtu, vs_obj_state, vs_obj_capture,
 };
 
 enum {
@@ -226,15 +227,21 @@ static uint16_t attr_of(const struct nlmsghdr *nlh, const struct vs_refusal *ref
 	return attr->nla_type & NLA_TYPE_MASK;
 }
 
-int vs_dispatch_change(struct vs_model *m, const struct vs_request *req, struct vs_fail *fail)
+static int run_change(struct vs_model *m, const struct vs_request *req, enum vs_origin origin,
+		      struct vs_fail *fail)
 {
 	const struct vs_handler *handler = find_handler(req->policy->cmd);
-	struct vs_call call = {.model = m, .attr = req->attr, .request = req};
+	struct vs_call call = {.model = m, .attr = req->attr, .request = req, .origin = origin};
 
 	if (!vs_policy_changes(req->policy) || !handler)
 		return vs_fail_set(fail, -EOPNOTSUPP, VS_ATTR_UNSPEC,
 				   "%s changes nothing that is configured", req->policy->name);
 	return handler->run(&call, fail);
+}
+
+int vs_dispatch_change(struct vs_model *m, const struct vs_request *req, struct vs_fail *fail)
+{
+	return run_change(m, req, VS_FROM_CLIENT, fail);
 }
 
 int vs_dispatch_apply(struct vs_model *m, const struct nlmsghdr *nlh, struct vs_fail *fail)
@@ -245,7 +252,7 @@ int vs_dispatch_apply(struct vs_model *m, const struct nlmsghdr *nlh, struct vs_
 	if (vs_request_parse(nlh, &req, &refusal))
 		return vs_fail_set(fail, refusal.error, (enum vs_attr)attr_of(nlh, &refusal), "%s",
 				   refusal.text);
-	return vs_dispatch_change(m, &req, fail);
+	return run_change(m, &req, VS_FROM_RECORD, fail);
 }
 
 /** is_allowed() - has the client the right to this? If not, it is told, and so is the log. */

@@ -88,6 +88,7 @@ struct vs_switch_view {
 	uint32_t fdb_used;
 	uint32_t fdb_size;
 	uint32_t fdb_ageing_s; /* 0: entries do not age */
+	uint32_t mtu;          /* that it limits its ports to; 0: it does not */
 	uint64_t fdb_full;     /* addresses not learnt because the table was full */
 };
 
@@ -97,6 +98,7 @@ struct vs_switch_view {
  * @force:	take the network card even if it carries the host's default route
  * @fdb_size:	0: VS_FDB_SIZE_DEFAULT
  * @fdb_ageing_s: NULL: VS_FDB_AGEING_DEFAULT_S
+ * @mtu:	0: no limit
  */
 struct vs_switch_spec {
 	const char *name;
@@ -107,6 +109,7 @@ struct vs_switch_spec {
 	enum vs_unknown unknown;
 	uint32_t fdb_size;
 	const uint32_t *fdb_ageing_s;
+	uint32_t mtu;
 };
 
 /** struct vs_switch_change - what `switch set` changes; only fields whose bit is in @set */
@@ -119,6 +122,7 @@ struct vs_switch_change {
 		VS_SWITCH_SET_SHARE = 1 << 4,
 		VS_SWITCH_SET_UNKNOWN = 1 << 5,
 		VS_SWITCH_SET_NAME = 1 << 6,
+		VS_SWITCH_SET_MTU = 1 << 7,
 	} set;
 	enum vs_switch_kind kind;
 	const char *uplink;
@@ -128,6 +132,7 @@ struct vs_switch_change {
 	bool force;            /* as in struct vs_switch_spec */
 	uint32_t fdb_size;     /* 1..VS_FDB_SIZE_MAX */
 	uint32_t fdb_ageing_s; /* 0, or 10..1000000 */
+	uint32_t mtu;          /* 0: no limit, or VS_MTU_MIN..VS_MTU_MAX */
 };
 
 /**
@@ -171,6 +176,12 @@ int vs_switch_each(struct vs_model *m, const char *name,
 
 /* ---- ports ---- */
 
+/** Who asks for a change. */
+enum vs_origin {
+	VS_FROM_CLIENT,
+	VS_FROM_RECORD, /* it was so before, and what does not fit any more is told, not refused */
+};
+
 /** Where the address of a port comes from. */
 enum vs_mac_from {
 	VS_MAC_GIVEN, /* the one in @mac; all zero: of a new port, as its kind does by default */
@@ -188,6 +199,7 @@ enum vs_mac_from {
  * @uplink:	of an uplink: its name without "xdp:" or "dpdk:"
  * @vm:		NULL: the port's name
  * @mtu:	0: the default of the kind
+ * @origin:	who asks
  * @vlans:	NULL: the default of the kind
  * @settings:	what else is set, as by vs_port_set(); NULL: nothing
  */
@@ -206,6 +218,7 @@ struct vs_port_spec {
 	enum vs_mac_from mac_from;
 	struct rte_ether_addr mac;
 	uint32_t mtu;
+	enum vs_origin origin;
 	const struct vs_vlans *vlans;
 	const struct vs_port_change *settings;
 };
@@ -228,7 +241,8 @@ struct vs_port_change {
 	} set;
 	enum vs_mac_from mac_from;
 	struct rte_ether_addr mac; /* all zero: any */
-	uint32_t mtu;              /* VS_MTU_MIN..VS_MTU_MAX */
+	uint32_t mtu;              /* VS_MTU_MIN..VS_MTU_MAX; guest: 0, none */
+	enum vs_origin origin;     /* of the whole change */
 	enum { VS_LINK_DOWN, VS_LINK_UP } link;
 	uint32_t storm_pps; /* 0: no limit */
 	uint32_t max_macs;  /* 0: learn nothing from this port */
@@ -251,7 +265,8 @@ struct vs_port_view {
 	bool link_up; /* as set by the user */
 	bool up;      /* frames are delivered to it */
 	struct rte_ether_addr mac;
-	uint32_t mtu;
+	uint32_t mtu;     /* in force */
+	uint32_t mtu_net; /* of its network: see vs_mtu_each(); 0: nobody limits it */
 	uint32_t storm_pps;
 	uint32_t max_macs;
 	uint32_t macs; /* addresses learnt */
@@ -371,6 +386,48 @@ int vs_stats_each(struct vs_model *m, const char *port,
 /** vs_stats_tsc_age_ms() - milliseconds since a time stamp of a sample. */
 uint64_t vs_stats_tsc_age_ms(uint64_t when_tsc);
 
+/* ---- MTU ---- */
+
+/** Where the MTU of a hop comes from. */
+enum vs_mtu_from {
+	VS_MTU_FROM_SET = 1, /* the user gave it to the port */
+	VS_MTU_FROM_AUTO,    /* none was given */
+	VS_MTU_FROM_DEVICE,  /* its interface or device has it */
+	VS_MTU_FROM_SWITCH,  /* the user gave it to the switch, and the port would carry more */
+};
+
+/**
+ * struct vs_mtu_view - one port on one network (a VLAN of a switch)
+ * @vid:	the VLAN; 0: untagged frames
+ * @net:	effective MTU of the network: the least of its hops
+ * @limits:	it is this hop that limits the network
+ * @mtu:	of the port on this network, bytes of a frame without header and tag
+ * @vmm:	that the VMM has told the guest; 0: it did not say
+ * @problem:	what does not fit, and what to do; "": all is well
+ */
+struct vs_mtu_view {
+	const char *sw;
+	uint16_t vid;
+	uint32_t net;
+	const char *port;
+	enum vs_port_kind kind;
+	bool limits;
+	uint32_t mtu;
+	enum vs_mtu_from from;
+	uint32_t vmm;
+	char problem[240];
+};
+
+/**
+ * vs_mtu_each() - visit every port on every network, the ports of a network together
+ * @sw:		NULL for all switches
+ *
+ * Return: 0; -ENOENT with @fail filled in; what @visit returned, if it was not 0.
+ */
+int vs_mtu_each(struct vs_model *m, const char *sw,
+		int (*visit)(const struct vs_mtu_view *view, void *ctx), void *ctx,
+		struct vs_fail *fail);
+
 /** struct vs_worker_view - a worker as shown; see struct vs_worker_stats for the counters */
 struct vs_worker_view {
 	uint32_t id;
@@ -440,6 +497,7 @@ enum vs_notice_type {
 	VS_NOTICE_CONFIRMED,
 	VS_NOTICE_ROLLED_BACK,
 	VS_NOTICE_EVENTS_LOST,
+	VS_NOTICE_MTU, /* a port wants longer frames than its network carries */
 };
 
 /** struct vs_notice - something happened; strings are valid during the call, "" if they say nothing */

@@ -104,7 +104,7 @@ static void fill_port(struct vs_port_hot *hot, const struct vs_port *port)
 		.ops = port->kind->ops,
 		.dev = port->dev,
 		.fdb = port->sw->fdb,
-		.max_frame = port->mtu + (uint32_t)sizeof(struct rte_ether_hdr),
+		.max_frame = model_mtu_of(port) + (uint32_t)sizeof(struct rte_ether_hdr),
 		.storm_pps = share_of(port->storm_pps, workers),
 		.id = port->id,
 		.sw = port->sw->index,
@@ -132,11 +132,13 @@ static void fill_ports(struct vs_conf *conf, const struct vs_model *m)
 	unsigned int i;
 
 	for (i = 0; i < VS_PORTS_MAX; i++) {
+		const struct vs_port *port = m->port[i];
+
 		/* A table entry may lead to an id that is not in use: it is a port that is down. */
 		conf->port[i].id = (uint16_t)i;
-		if (!m->port[i])
+		if (!port)
 			continue;
-		fill_port(&conf->port[i], m->port[i]);
+		fill_port(&conf->port[i], port);
 		conf->ids[conf->n_ports++] = (uint16_t)i;
 	}
 }

@@ -58,10 +58,9 @@ static int check_spec(struct vs_model *m, const struct vs_port_spec *spec, struc
 	if (model_find_port(m, spec->name))
 		return vs_fail_set(fail, -EEXIST, VS_ATTR_NAME, "port '%s' is there already",
 				   spec->name);
-	if (spec->mtu && (spec->mtu < VS_MTU_MIN || spec->mtu > VS_MTU_MAX))
-		return vs_fail_set(fail, -ERANGE, VS_ATTR_MTU, "mtu is %d..%d", VS_MTU_MIN,
-				   VS_MTU_MAX);
 	err = model_switch_takes(sw->kind, sw->share, kind, fail);
+	if (!err && spec->mtu)
+		err = model_mtu_check(sw, kind, spec->mtu, spec->origin, fail);
 	if (!err && spec->vlans)
 		err = model_vlan_check(spec->vlans, fail);
 	if (!err)
@@ -420,7 +419,8 @@ static void fill_view(const struct vs_port *port, struct vs_port_view *view)
 		.link_up = port->link_up,
 		.up = model_is_up(port),
 		.mac = port->mac,
-		.mtu = port->mtu,
+		.mtu = model_mtu_of(port),
+		.mtu_net = model_mtu_net(port),
 		.storm_pps = port->storm_pps,
 		.max_macs = port->max_macs,
 		.macs = port->macs,
@@ -498,6 +498,7 @@ void model_port_changed(void *arg)
 	/* Out of memory: the workers go on with what they have; the rings say that they are stopped. */
 	(void)model_publish(port->m);
 	fill_view(port, &view);
+	model_mtu_tell_port(port);
 	if (port->m->txn)
 		model_txn_tell_link(port);
 	else

@@ -97,9 +97,9 @@ static int check_change(struct vs_model *m, const struct vs_port *port,
 	int err = 0;
 
 	if (c->set & VS_PORT_SET_MTU) {
-		if (c->mtu < VS_MTU_MIN || c->mtu > VS_MTU_MAX)
-			return vs_fail_set(fail, -ERANGE, VS_ATTR_MTU, "mtu is %d..%d", VS_MTU_MIN,
-					   VS_MTU_MAX);
+		err = model_mtu_check(port->sw, port->kind, c->mtu, c->origin, fail);
+		if (err)
+			return err;
 		if (port->kind->device_mtu && !port->kind->set)
 			return vs_fail_set(fail, -EOPNOTSUPP, VS_ATTR_MTU,
 					   "the mtu of port '%s' is that of its interface",
@@ -156,6 +156,8 @@ static int check_result(const struct vs_port *before, const struct vs_port *port
 		err = model_check_cluster(port, fail);
 	if (!err && moves)
 		err = model_check_statics(port, fail);
+	if (!err && moves && port->mtu && !port->kind->device_mtu)
+		err = model_mtu_check(port->sw, port->kind, port->mtu, c->origin, fail);
 	if (!err && (c->set & VS_PORT_SET_VLANS))
 		err = check_statics(port, fail);
 	return err;

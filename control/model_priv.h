@@ -41,6 +41,7 @@ struct vs_switch {
 	uint16_t *fid_of_vid;              /* VS_VIDS_MAX entries; 0: nobody is on that VLAN */
 	struct vs_fdb *fdb;
 	uint32_t fdb_ageing_s;
+	uint32_t mtu; /* limit of its ports; 0: none of its own */
 	uint64_t fdb_full;
 	bool fdb_full_told; /* one notice per time that the table fills up */
 	/* what ports that are gone had counted, so that the sums of the switch still hold */
@@ -70,7 +71,8 @@ struct vs_port {
 	bool was_up; /* as last told */
 	struct rte_ether_addr mac;
 	struct rte_ether_addr host_mac; /* of the host behind a shared uplink; all zero: none */
-	uint32_t mtu;
+	uint32_t mtu;  /* given, or of its device; 0: neither. See model_mtu_of() */
+	bool mtu_told; /* of what does not fit now */
 	uint32_t storm_pps;
 	uint32_t max_macs;
 	uint32_t macs;
@@ -131,6 +133,33 @@ struct vs_model {
 	int (*commit)(struct vs_model *m, void *ctx, struct vs_fail *fail);
 	void *commit_ctx;
 };
+
+struct vs_kind_ops;
+
+/** model_mtu_of() - bytes of a frame without header and tag that @port takes. */
+uint32_t model_mtu_of(const struct vs_port *port);
+
+/**
+ * model_mtu_net() - the effective MTU of the network that untagged frames of @port are on
+ * Return: it; 0: nobody has set one, and no device limits it.
+ */
+uint32_t model_mtu_net(const struct vs_port *port);
+
+/**
+ * model_mtu_check() - may a port of @sw be given @mtu?
+ * @mtu:	0: none
+ * @kind:	of the port
+ *
+ * Return: 0; -ERANGE; -EMSGSIZE the uplink or the switch does not carry it.
+ */
+int model_mtu_check(const struct vs_switch *sw, const struct vs_kind_ops *kind, uint32_t mtu,
+		    enum vs_origin origin, struct vs_fail *fail);
+
+/** model_mtu_tell() - notices for the ports of @sw that do not fit its network, once each. */
+void model_mtu_tell(struct vs_switch *sw);
+
+/** model_mtu_tell_port() - the same for one port; for all of its switch, if it is the uplink. */
+void model_mtu_tell_port(struct vs_port *port);
 
 /** model_check_name() - 1..31 of [A-Za-z0-9_.-], the first one no '-'. Return: 0 or -EINVAL. */
 int model_check_name(const char *name, enum vs_attr attr, struct vs_fail *fail);

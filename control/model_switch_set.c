@@ -322,6 +322,12 @@ static int change(struct vs_model *m, const char *name, const struct vs_switch_c
 		return err;
 	if (c->set & VS_SWITCH_SET_FDB_AGEING)
 		sw->fdb_ageing_s = c->fdb_ageing_s;
+	if (c->set & VS_SWITCH_SET_MTU) {
+		sw->mtu = c->mtu;
+		(void)model_publish(m);
+	}
+	if (c->set & (VS_SWITCH_SET_MTU | VS_SWITCH_SET_UPLINK))
+		model_mtu_tell(sw);
 	if (c->set & VS_SWITCH_SET_UNKNOWN) {
 		sw->unknown = c->unknown;
 		(void)model_publish(m);

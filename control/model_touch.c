@@ -36,6 +36,7 @@ static struct vs_touched_switch *involve(struct vs_switch *sw)
 	t->before.share = sw->share;
 	t->before.unknown = sw->unknown;
 	t->before.fdb_ageing_s = sw->fdb_ageing_s;
+	t->before.mtu = sw->mtu;
 	(void)rte_strscpy(t->before.name, sw->name, sizeof(t->before.name));
 	(void)rte_strscpy(t->before.uplink, sw->uplink, sizeof(t->before.uplink));
 	TAILQ_INSERT_TAIL(&sw->m->txn->switches, t, link);
@@ -240,6 +241,7 @@ static void restore_switch(const struct vs_touched_switch *t)
 	sw->share = t->before.share;
 	sw->unknown = t->before.unknown;
 	sw->fdb_ageing_s = t->before.fdb_ageing_s;
+	sw->mtu = t->before.mtu;
 	(void)rte_strscpy(sw->name, t->before.name, sizeof(sw->name));
 	(void)rte_strscpy(sw->uplink, t->before.uplink, sizeof(sw->uplink));
 	sw->m->sw[sw->index] = sw;

@@ -65,6 +65,7 @@ struct vs_touched_switch {
 		enum vs_unknown unknown;
 		char uplink[VS_PROTO_UPLINK_SIZE];
 		uint32_t fdb_ageing_s;
+		uint32_t mtu;
 	} before;
 };
 

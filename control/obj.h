@@ -15,6 +15,7 @@ struct vs_session;
 /**
  * struct vs_call - one command being handled
  * @attr:	checked attributes by number, NULL where there is none
+ * @origin:	who asks
  * @msg:	the record being built
  * @pos:	records so far, those skipped included
  * @skip:	records that earlier slices have sent
@@ -24,6 +25,7 @@ struct vs_call {
 	const struct nlattr *const *attr;
 	struct vs_session *session;
 	const struct vs_request *request;
+	enum vs_origin origin;
 	struct vs_msg msg;
 	uint64_t pos;
 	uint64_t skip;
@@ -43,6 +45,7 @@ extern const struct vs_handler vs_obj_switch[];
 extern const struct vs_handler vs_obj_port[];
 extern const struct vs_handler vs_obj_fdb[];
 extern const struct vs_handler vs_obj_worker[];
+extern const struct vs_handler vs_obj_mtu[];
 extern const struct vs_handler vs_obj_stats[];
 extern const struct vs_handler vs_obj_monitor[];
 extern const struct vs_handler vs_obj_state[];

@@ -49,6 +49,8 @@ static const char *event_name(enum vs_notice_type type)
 		return "confirmed";
 	case VS_NOTICE_ROLLED_BACK:
 		return "rolled-back";
+	case VS_NOTICE_MTU:
+		return "mtu";
 	case VS_NOTICE_EVENTS_LOST:
 		return "events-lost";
 	}

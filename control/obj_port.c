@@ -132,6 +132,7 @@ static void read_rest(const struct vs_call *call, struct vs_port_change *change)
 {
 	const struct nlattr *const *attr = call->attr;
 
+	change->origin = call->origin;
 	if (attr[VS_ATTR_MTU]) {
 		change->set |= VS_PORT_SET_MTU;
 		change->mtu = vs_tlv_u32(attr[VS_ATTR_MTU]);
@@ -168,6 +169,7 @@ static int add(struct vs_call *call, struct vs_fail *fail)
 		.addrs = vs_call_str(call, VS_ATTR_ADDRS),
 		.vm = vs_call_str(call, VS_ATTR_VM),
 		.settings = &settings,
+		.origin = call->origin,
 	};
 	int err;
 

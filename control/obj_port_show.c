@@ -55,6 +55,8 @@ static void put_state(struct vs_msg *msg, const struct vs_port_view *view)
 	if (!rte_is_zero_ether_addr(&view->mac))
 		vs_msg_put_bytes(msg, VS_ATTR_MAC, &view->mac, sizeof(view->mac));
 	vs_msg_put_u32(msg, VS_ATTR_MTU, view->mtu);
+	if (view->mtu_net)
+		vs_msg_put_u32(msg, VS_ATTR_MTU_NET, view->mtu_net);
 	vs_msg_put_u32(msg, VS_ATTR_STORM_PPS, view->storm_pps);
 	vs_msg_put_u32(msg, VS_ATTR_MAX_MACS, view->max_macs);
 	vs_msg_put_u32(msg, VS_ATTR_MACS, view->macs);
@@ -62,7 +64,7 @@ static void put_state(struct vs_msg *msg, const struct vs_port_view *view)
 	vs_msg_put_u32(msg, VS_ATTR_WORKER, view->worker);
 }
 
-static uint32_t number_of(enum vs_port_kind kind)
+uint32_t port_number_of(enum vs_port_kind kind)
 {
 	switch (kind) {
 	case VS_PORT_HOST:
@@ -83,7 +85,7 @@ int port_put(const struct vs_port_view *view, void *ctx)
 		return 0;
 	vs_msg_put_str(msg, VS_ATTR_NAME, view->name);
 	vs_msg_put_str(msg, VS_ATTR_SWITCH, view->sw);
-	vs_msg_put_u32(msg, VS_ATTR_KIND, number_of(view->kind));
+	vs_msg_put_u32(msg, VS_ATTR_KIND, port_number_of(view->kind));
 	vs_msg_put_str(msg, VS_ATTR_VM, view->vm);
 	vs_msg_put_u32(msg, VS_ATTR_ID, view->id);
 	put_state(msg, view);

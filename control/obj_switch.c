@@ -81,6 +81,8 @@ static int add(struct vs_call *call, struct vs_fail *fail)
 		ageing = vs_tlv_u32(call->attr[VS_ATTR_FDB_AGEING]);
 		spec.fdb_ageing_s = &ageing;
 	}
+	if (call->attr[VS_ATTR_MTU])
+		spec.mtu = vs_tlv_u32(call->attr[VS_ATTR_MTU]);
 	if (spec.kind == VS_SWITCH_EXTERNAL)
 		spec.share = VS_SHARE_ON;
 	else if (call->attr[VS_ATTR_SHARE])
@@ -141,6 +143,10 @@ static int set(struct vs_call *call, struct vs_fail *fail)
 		change.set |= VS_SWITCH_SET_FDB_AGEING;
 		change.fdb_ageing_s = vs_tlv_u32(attr[VS_ATTR_FDB_AGEING]);
 	}
+	if (attr[VS_ATTR_MTU]) {
+		change.set |= VS_SWITCH_SET_MTU;
+		change.mtu = vs_tlv_u32(attr[VS_ATTR_MTU]);
+	}
 	return vs_switch_set(call->model, vs_call_str(call, VS_ATTR_NAME), &change, fail);
 }
 
@@ -174,6 +180,7 @@ static int put(const struct vs_switch_view *view, void *ctx)
 	vs_msg_put_u32(msg, VS_ATTR_FDB_USED, view->fdb_used);
 	vs_msg_put_u32(msg, VS_ATTR_FDB_SIZE, view->fdb_size);
 	vs_msg_put_u32(msg, VS_ATTR_FDB_AGEING, view->fdb_ageing_s);
+	vs_msg_put_u32(msg, VS_ATTR_MTU, view->mtu);
 	vs_msg_put_u64(msg, VS_ATTR_FDB_FULL, view->fdb_full);
 	return vs_call_end(ctx);
 }

@@ -14,7 +14,7 @@ static const struct vs_attr_spec specs[VS_ATTR_COUNT_] = {
 	[VS_ATTR_MODE]           = {.name = "mode", .type = VS_TLV_U32, .min = 1, .max = 2},
 	[VS_ATTR_MAC]            = {.name = "mac", .type = VS_TLV_MAC},
 	[VS_ATTR_VM]             = {.name = "vm", .type = VS_TLV_NAME},
-	[VS_ATTR_MTU]            = {.name = "mtu", .type = VS_TLV_U32, .min = 68, .max = 65535},
+	[VS_ATTR_MTU]            = {.name = "mtu", .type = VS_TLV_U32, .min = 68, .max = 65535, .or_zero = true},
 	[VS_ATTR_LINK]           = {.name = "link", .type = VS_TLV_U32, .max = 1},
 	[VS_ATTR_STORM_PPS]      = {.name = "storm", .type = VS_TLV_U32, .max = UINT32_MAX},
 	[VS_ATTR_MAX_MACS]       = {.name = "max-macs", .type = VS_TLV_U32, .max = UINT32_MAX},
@@ -110,6 +110,10 @@ static const struct vs_attr_spec specs[VS_ATTR_COUNT_] = {
 	[VS_ATTR_REWRITES]       = {.name = "rewrites", .type = VS_TLV_U64},
 	[VS_ATTR_SYNC_US]        = {.name = "sync-us", .type = VS_TLV_U64},
 	[VS_ATTR_WAITING]        = {.name = "waiting", .type = VS_TLV_U32},
+	[VS_ATTR_MTU_NET]        = {.name = "mtu-net", .type = VS_TLV_U32},
+	[VS_ATTR_MTU_FROM]       = {.name = "mtu-from", .type = VS_TLV_U32},
+	[VS_ATTR_MTU_VMM]        = {.name = "mtu-vmm", .type = VS_TLV_U32},
+	[VS_ATTR_LIMITS]         = {.name = "limits", .type = VS_TLV_U32},
 	[VS_ATTR_RIGHTS]         = {.name = "rights", .type = VS_TLV_U32},
 	[VS_ATTR_FILTER]         = {.name = "filter", .type = VS_TLV_FILTER, .min = 1, .max = VS_PROTO_FILTER_MAX},
 	[VS_ATTR_SNAPLEN]        = {.name = "snaplen", .type = VS_TLV_U32, .min = 1, .max = VS_PROTO_SNAPLEN_MAX},
@@ -146,6 +150,7 @@ static const struct vs_policy policies[] = {
 	  {VS_ATTR_UNKNOWN, VS_MAY},
 	  {VS_ATTR_FDB_SIZE, VS_MAY},
 	  {VS_ATTR_FDB_AGEING, VS_MAY},
+	  {VS_ATTR_MTU, VS_MAY},
 	  {VS_ATTR_FORCE, VS_MAY}}},
 	{VS_CMD_SWITCH_DEL,
 	 "SWITCH_DEL",
@@ -162,6 +167,7 @@ static const struct vs_policy policies[] = {
 	  {VS_ATTR_NEW_NAME, VS_CHANGE},
 	  {VS_ATTR_FDB_SIZE, VS_CHANGE},
 	  {VS_ATTR_FDB_AGEING, VS_CHANGE},
+	  {VS_ATTR_MTU, VS_CHANGE},
 	  {VS_ATTR_FORCE, VS_MAY}}},
 	{VS_CMD_SWITCH_GET, "SWITCH_GET", VS_ANSWER_DUMP, {{VS_ATTR_NAME, VS_MAY}}},
 
@@ -216,6 +222,7 @@ static const struct vs_policy policies[] = {
 	{VS_CMD_DROP_GET, "DROP_GET", VS_ANSWER_DUMP, {{VS_ATTR_PORT, VS_MAY}}},
 
 	{VS_CMD_WORKER_GET, "WORKER_GET", VS_ANSWER_DUMP, {{0}}},
+	{VS_CMD_MTU_GET, "MTU_GET", VS_ANSWER_DUMP, {{VS_ATTR_SWITCH, VS_MAY}}},
 
 	{VS_CMD_CONFIG_GET, "CONFIG_GET", VS_ANSWER_DUMP, {{0}}},
 	{VS_CMD_STATE_GET, "STATE_GET", VS_ANSWER_DUMP, {{0}}},

@@ -28,7 +28,7 @@ enum vs_role {
  * @name:	as the user says it
  * @place_attr:	what says where the port is: socket, interface, uplink
  * @ops:	for the workers
- * @mtu:	default
+ * @mtu:	default; 0: none is given (model_mtu.c)
  * @storm_pps:	default
  * @max_macs:	default
  * @needs_mac:	it gets an address of the pool if none is given

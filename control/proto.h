@@ -54,7 +54,7 @@
  * Rights
  * ------
  * A client may do everything, or read (RIGHTS in the answer to HELLO). Who may read can send HELLO,
- * SWITCH_GET, PORT_GET, FDB_GET, STATS_GET, DROP_GET, WORKER_GET, CONFIG_GET, STATE_GET and
+ * SWITCH_GET, PORT_GET, FDB_GET, STATS_GET, DROP_GET, WORKER_GET, MTU_GET, CONFIG_GET, STATE_GET and
  * SUBSCRIBE; any other command is answered with EPERM. Bytes of frames (SAMPLE) are left out of
  * what readers get.
  *
@@ -96,7 +96,8 @@
  *	MODE		u32	enum vs_mode
  *	MAC		mac	a unicast address, or all zero: any
  *	VM		name
- *	MTU		u32	68..65535
+ *	MTU		u32	68..65535; of a guest 0: 9216; of a switch 0: no
+ *				limit
  *	LINK		u32	0 down, 1 up
  *	STORM_PPS	u32	0: no limit
  *	MAX_MACS	u32	0: learn nothing
@@ -138,14 +139,14 @@
  *	ROLLBACK	-				-
  *	SWITCH_NEW	NAME! KIND! UPLINK SHARE	-
  *			UNKNOWN FDB_SIZE FDB_AGEING
- *			FORCE
+ *			MTU FORCE
  *	SWITCH_DEL	NAME! FORCE			-
  *	SWITCH_SET	NAME! KIND UPLINK SHARE		-
  *			UNKNOWN NEW_NAME FDB_SIZE
- *			FDB_AGEING FORCE
+ *			FDB_AGEING MTU FORCE
  *	SWITCH_GET	NAME				dump: NAME KIND UPLINK? SHARE? UNKNOWN PORTS
  *							PORTS_UP FDB_USED FDB_SIZE FDB_AGEING
- *							FDB_FULL
+ *							MTU FDB_FULL
  *	PORT_NEW	NAME! SWITCH! KIND! SOCKET MODE	-
  *			IFNAME ADDRS QUEUES MAC
  *			MAC_AUTO MTU VM LINK STORM_PPS
@@ -157,7 +158,7 @@
  *			SWITCH ADDRS VLAN_MODE VLAN
  *			VLANS PRIORITY CLUSTER
  *	PORT_GET	NAME				dump: NAME SWITCH KIND VM ID LINK UP STATE
- *							PROBLEM? MAC? MTU STORM_PPS MAX_MACS MACS
+ *							PROBLEM? MAC? MTU MTU_NET? STORM_PPS MAX_MACS MACS
  *							VLAN_MODE VLAN? VLANS? PRIORITY CLUSTER?
  *							PAIRS WORKER, and
  *							- of a guest: SOCKET MODE PEER_PID? FEATURES
@@ -178,6 +179,8 @@
  *	AUDIT_GET	-				dump: SUM NAME SWITCH? LEFT RIGHT TERMS
  *	DROP_GET	PORT				dump: PORT SWITCH VM REASON SIDE COUNT TEXT
  *							SAMPLE? { AGE_MS LENGTH BYTES }
+ *	MTU_GET		SWITCH				dump: SWITCH VLAN MTU_NET PORT KIND LIMITS
+ *							MTU MTU_FROM MTU_VMM? PROBLEM?
  *	WORKER_GET	-				dump: ID CPU? TOTAL_CYCLES BUSY_CYCLES FRAMES
  *							ROUNDS NAPS TSC_HZ EVENTS_LOST PORTS
  *							PAIRS
@@ -343,6 +346,8 @@ enum vs_cmd {
 
 	VS_CMD_WORKER_GET = 0x60,
 
+	VS_CMD_MTU_GET = 0x90,
+
 	VS_CMD_CONFIG_GET = 0x70,
 	VS_CMD_STATE_GET = 0x71,
 	VS_CMD_CAPTURE_START = 0x80,
@@ -502,6 +507,12 @@ enum vs_attr {
 	/* ports */
 	VS_ATTR_WORKER = 121, /* u32: that visits the first queue pair; the next one the next */
 
+	/* MTU */
+	VS_ATTR_MTU_NET = 140,  /* u32: effective MTU of the network */
+	VS_ATTR_MTU_FROM = 141, /* u32: enum vs_mtu_origin */
+	VS_ATTR_MTU_VMM = 142,  /* u32: that the VMM has told the guest */
+	VS_ATTR_LIMITS = 143,   /* u32: 1: no other hop of the network carries less */
+
 	VS_ATTR_COUNT_, /* one more than the highest number */
 	VS_ATTR_MAX = VS_ATTR_COUNT_ - 1,
 };
@@ -512,6 +523,14 @@ enum vs_change {
 	VS_CHANGE_BEFORE = 2, /* changed: the record as it is */
 	VS_CHANGE_AFTER = 3,  /* changed: the record as it would be */
 	VS_CHANGE_REMOVED = 4,
+};
+
+/** Where the MTU of a port comes from (VS_ATTR_MTU_FROM). */
+enum vs_mtu_origin {
+	VS_MTU_ORIGIN_SET = 1,    /* it was given to the port */
+	VS_MTU_ORIGIN_AUTO = 2,   /* none was given */
+	VS_MTU_ORIGIN_DEVICE = 3, /* its interface or device has it */
+	VS_MTU_ORIGIN_SWITCH = 4, /* it was given to the switch; the port would carry more */
 };
 
 /** What a client may do (VS_ATTR_RIGHTS). */

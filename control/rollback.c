@@ -251,7 +251,7 @@ static bool takes_all(const struct object *o)
 
 static void restore_switch(struct way *way, const struct object *o)
 {
-	static const enum vs_attr plain[] = {VS_ATTR_FDB_SIZE, VS_ATTR_FDB_AGEING};
+	static const enum vs_attr plain[] = {VS_ATTR_FDB_SIZE, VS_ATTR_FDB_AGEING, VS_ATTR_MTU};
 	bool changes = false;
 	unsigned int i;
 

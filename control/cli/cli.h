@@ -28,7 +28,7 @@ enum cli_type {
 	CLI_WORD,    /* sent as it is; the daemon checks it */
 	CLI_PATH,    /* sent as an absolute one: the daemon's current directory is another; if it
 		      * is not sent, it is left as it is */
-	CLI_NUMBER,  /* u32 */
+	CLI_NUMBER,  /* u32; or one of @choices */
 	CLI_SECONDS, /* with up to three decimals; never sent */
 	CLI_MAC,     /* or one of @choices: its value 0 is all zero, another one a flag to send */
 	CLI_VLAN,    /* untagged, access N, trunk LIST [native N] */
@@ -147,6 +147,7 @@ struct cli {
 extern const struct cli_verb cli_switch_verbs[];
 extern const struct cli_verb cli_port_verbs[];
 extern const struct cli_verb cli_fdb_verbs[];
+extern const struct cli_verb cli_mtu_verbs[];
 extern const struct cli_verb cli_worker_verbs[];
 extern const struct cli_verb cli_stats_verbs[];
 extern const struct cli_verb cli_drops_verbs[];

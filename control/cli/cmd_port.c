@@ -25,6 +25,9 @@ static const struct cli_choice new_kinds[] = {
 	{NULL, 0},
 };
 
+/* Words that may stand for an MTU. */
+static const struct cli_choice mtus[] = {{"auto", 0}, {NULL, 0}};
+
 static const struct cli_choice links[] = {{"down", 0}, {"up", 1}, {NULL, 0}};
 
 static const struct cli_arg add_args[] = {
@@ -48,8 +51,9 @@ static const struct cli_arg add_args[] = {
 	 .help = "who makes the socket: QEMU (client, the default) or vmswitchd (server)"},
 	{"mac", "MAC|any|auto", CLI_MAC, CLI_MAY, VS_ATTR_MAC, macs,
 	 .help = "the only source address it may send from (guest: default any; host: auto)"},
-	{"mtu", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_MTU,
-	 .help = "bytes of a frame without its Ethernet header (68 to 65535; host: to 65521)"},
+	{"mtu", "N|auto", CLI_NUMBER, CLI_MAY, VS_ATTR_MTU, mtus,
+	 .help = "bytes of a frame without its Ethernet header (68 to 65535; host: to 65521; "
+		 "guest: default auto, 9216)"},
 	{"vlan", VLAN_VALUE, CLI_VLAN, CLI_MAY, .help = VLAN_HELP},
 	{"vm", "VMNAME", CLI_WORD, CLI_MAY, VS_ATTR_VM,
 	 .help = "virtual machine that it belongs to (default: the name of the port)"},
@@ -70,8 +74,9 @@ static const struct cli_arg set_args[] = {
 	{NULL, "NAME", CLI_WORD, CLI_MUST, VS_ATTR_NAME, .help = "of the port"},
 	{"mac", "MAC|any|auto", CLI_MAC, CLI_MAY, VS_ATTR_MAC, macs,
 	 .help = "the only source address it may send from"},
-	{"mtu", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_MTU,
-	 .help = "bytes of a frame without its Ethernet header (68 to 65535; host: to 65521)"},
+	{"mtu", "N|auto", CLI_NUMBER, CLI_MAY, VS_ATTR_MTU, mtus,
+	 .help = "bytes of a frame without its Ethernet header (68 to 65535; host: to 65521; "
+		 "guest: default auto, 9216)"},
 	{"link", "up|down", CLI_CHOICE, CLI_MAY, VS_ATTR_LINK, links,
 	 .help = "while it is down, what it sends is dropped, and nothing is sent to it"},
 	{"storm", "PPS", CLI_NUMBER, CLI_MAY, VS_ATTR_STORM_PPS,
@@ -113,6 +118,16 @@ static void put_features(struct out *o, const char *key, const char *label, uint
 
 	features_format(bits, text, sizeof(text));
 	out_value(o, OUT_IN_BLOCKS, key, label, features_json(bits), text);
+}
+
+static void put_net_mtu(struct out *o, const struct nlattr *const *tb)
+{
+	uint64_t mtu = cli_num(tb, VS_ATTR_MTU_NET);
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)mtu);
+	out_value(o, OUT_IN_BLOCKS, "mtu_network", "MTU-OF-NETWORK",
+		  mtu ? json_integer((json_int_t)mtu) : json_null(), mtu ? text : "not limited");
 }
 
 static void put_limit(struct out *o, const char *key, const char *label, uint64_t limit)
@@ -174,6 +189,7 @@ static void put_config(struct out *o, const struct nlattr *const *tb)
 	out_str(o, OUT_EVERYWHERE, "vm", "VM", cli_str(tb, VS_ATTR_VM));
 	out_mac(o, OUT_EVERYWHERE, "mac", "MAC", cli_mac(tb, VS_ATTR_MAC), "any");
 	out_num(o, OUT_EVERYWHERE, "mtu", "MTU", cli_num(tb, VS_ATTR_MTU));
+	put_net_mtu(o, tb);
 	out_num(o, OUT_EVERYWHERE, "macs", "ADDRESSES", cli_num(tb, VS_ATTR_MACS));
 	out_num(o, OUT_IN_BLOCKS, "max_macs", "MAX-MACS", cli_num(tb, VS_ATTR_MAX_MACS));
 	put_limit(o, "storm", "STORM", cli_num(tb, VS_ATTR_STORM_PPS));

@@ -14,6 +14,7 @@ enum {
 	/** A path of the longest, each byte of it written as an XML reference or quoted. */
 	PATH_TEXT = 6 * VS_PROTO_PATH_SIZE,
 	ARG_TEXT = PATH_TEXT + 128,
+	USUAL_MTU = 1500,
 };
 
 static bool is_server(const struct nlattr *const *tb)
@@ -33,6 +34,17 @@ static void with_mac(const struct nlattr *const *tb, const char *before, const c
 		return;
 	mac_format(mac, digits);
 	snprintf(text, size, "%s%s%s", before, digits, behind);
+}
+
+/** with_mtu() - "...mtu..." where the network carries something else than every guest assumes. */
+static void with_mtu(const struct nlattr *const *tb, const char *before, const char *behind,
+		     char *text, size_t size)
+{
+	uint64_t mtu = cli_num(tb, VS_ATTR_MTU_NET);
+
+	text[0] = '\0';
+	if (mtu && mtu != USUAL_MTU)
+		snprintf(text, size, "%s%llu%s", before, (unsigned long long)mtu, behind);
 }
 
 /* ---- QEMU ---- */
@@ -87,10 +99,11 @@ static __attribute__((format(printf, 3, 4))) void add(struct qemu *q, const char
 static void fill_qemu(struct qemu *q, const struct nlattr *const *tb)
 {
 	const char *name = cli_str(tb, VS_ATTR_NAME);
-	char path[PATH_TEXT], mac[32];
+	char path[PATH_TEXT], mac[32], mtu[32];
 
 	qemu_path(cli_str(tb, VS_ATTR_SOCKET), path);
 	with_mac(tb, ",mac=", "", mac, sizeof(mac));
+	with_mtu(tb, ",host_mtu=", "", mtu, sizeof(mtu));
 	add(q, "-m", "512M");
 	add(q, "-object", "memory-backend-memfd,id=mem0,size=512M,share=on");
 	add(q, "-machine", "memory-backend=mem0");
@@ -98,7 +111,7 @@ static void fill_qemu(struct qemu *q, const struct nlattr *const *tb)
 	add(q, "-chardev", "socket,id=chr-%s,path=%s,%s", name, path,
 	    is_server(tb) ? "reconnect=1" : "server=on,wait=off");
 	add(q, "-netdev", "vhost-user,id=net-%s,chardev=chr-%s", name, name);
-	add(q, "-device", "virtio-net-pci,netdev=net-%s%s", name, mac);
+	add(q, "-device", "virtio-net-pci,netdev=net-%s%s%s", name, mac, mtu);
 }
 
 /* An emulated network card on a TAP interface, which needs no shared memory. */
@@ -212,9 +225,10 @@ static void xml_text(const char *s, char *text)
 /* The element of a network interface. */
 static void fill_interface(char *text, size_t size, const struct nlattr *const *tb)
 {
-	char path[PATH_TEXT], mac[64];
+	char path[PATH_TEXT], mac[64], mtu[64];
 
 	with_mac(tb, "  <mac address='", "'/>\n", mac, sizeof(mac));
+	with_mtu(tb, "  <mtu size='", "'/>\n", mtu, sizeof(mtu));
 	if (!tb[VS_ATTR_SOCKET]) {
 		xml_text(cli_str(tb, VS_ATTR_IFNAME), path);
 		snprintf(text, size,
@@ -230,11 +244,12 @@ static void fill_interface(char *text, size_t size, const struct nlattr *const *
 	snprintf(text, size,
 		 "<interface type='vhostuser'>\n%s"
 		 "  <source type='unix' path='%s' mode='%s'%s"
-		 "  <model type='virtio'/>\n"
+		 "  <model type='virtio'/>\n%s"
 		 "</interface>\n",
 		 mac, path, is_server(tb) ? "client" : "server",
 		 is_server(tb) ? ">\n    <reconnect enabled='yes' timeout='1'/>\n  </source>\n"
-			       : "/>\n");
+			       : "/>\n",
+		 mtu);
 }
 
 int port_print_libvirt(const struct nlattr *const *tb, void *ctx)

@@ -9,6 +9,9 @@ static const struct cli_choice unknowns[] = {
 	{NULL, 0},
 };
 
+/* Words that may stand for an MTU. */
+static const struct cli_choice mtus[] = {{"none", 0}, {NULL, 0}};
+
 static const struct cli_arg add_args[] = {
 	{NULL, "NAME", CLI_WORD, CLI_MUST, VS_ATTR_NAME, .help = "of the new switch"},
 	{"type", "private|internal|external", CLI_CHOICE, CLI_MUST, VS_ATTR_KIND, cli_switch_kinds,
@@ -26,6 +29,9 @@ static const struct cli_arg add_args[] = {
 	{"fdb-ageing", "SECONDS", CLI_NUMBER, CLI_MAY, VS_ATTR_FDB_AGEING,
 	 .help = "an address unseen for so long is forgotten (10 to 1000000, default 300; 0: "
 		 "never)"},
+	{"mtu", "N|none", CLI_NUMBER, CLI_MAY, VS_ATTR_MTU, mtus,
+	 .help = "limit of its ports: bytes of a frame without its Ethernet header (68 to 65535; "
+		 "default none)"},
 	{0},
 };
 
@@ -52,6 +58,9 @@ static const struct cli_arg set_args[] = {
 	 .help = "addresses it learns at most (1 to 1048576)"},
 	{"fdb-ageing", "SECONDS", CLI_NUMBER, CLI_MAY, VS_ATTR_FDB_AGEING,
 	 .help = "an address unseen for so long is forgotten (10 to 1000000; 0: never)"},
+	{"mtu", "N|none", CLI_NUMBER, CLI_MAY, VS_ATTR_MTU, mtus,
+	 .help = "limit of its ports: bytes of a frame without its Ethernet header (68 to 65535; "
+		 "default none)"},
 	{0},
 };
 
@@ -64,8 +73,10 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 {
 	struct out *o = &((struct cli *)ctx)->out;
 	uint64_t ageing = cli_num(tb, VS_ATTR_FDB_AGEING);
-	char text[24];
+	uint64_t mtu = cli_num(tb, VS_ATTR_MTU);
+	char text[24], mtu_text[24];
 
+	snprintf(mtu_text, sizeof(mtu_text), "%llu", (unsigned long long)mtu);
 	snprintf(text, sizeof(text), "%llu s", (unsigned long long)ageing);
 	out_row_begin(o);
 	out_str(o, OUT_EVERYWHERE, "name", "SWITCH", cli_str(tb, VS_ATTR_NAME));
@@ -84,6 +95,8 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 	out_num(o, OUT_EVERYWHERE, "fdb_size", "FDB-SIZE", cli_num(tb, VS_ATTR_FDB_SIZE));
 	out_value(o, OUT_EVERYWHERE, "fdb_ageing", "FDB-AGEING", json_integer((json_int_t)ageing),
 		  ageing ? text : "never");
+	out_value(o, OUT_IN_BLOCKS, "mtu", "MTU-LIMIT", json_integer((json_int_t)mtu),
+		  mtu ? mtu_text : "none");
 	out_num(o, OUT_IN_BLOCKS, "fdb_full", "NOT-LEARNT", cli_num(tb, VS_ATTR_FDB_FULL));
 	out_row_end(o);
 	return 0;

@@ -11,6 +11,7 @@ const struct cli_object cli_objects[] = {
 	{"port", cli_port_verbs, "ports of switches"},
 	{"fdb", cli_fdb_verbs, "addresses and where they are (forwarding database)"},
 	{"stats", cli_stats_verbs, "counters, and the audit that they add up"},
+	{"mtu", cli_mtu_verbs, "how long frames may be, and who limits them"},
 	{"worker", cli_worker_verbs, "polling threads"},
 	{"drops", cli_drops_verbs, "dropped frames, by port and reason"},
 	{"config", cli_config_verbs, "the configuration as commands"},

@@ -92,6 +92,21 @@ static void mac_text(const struct render *r, const struct cli_arg *arg, char *te
 		mac_format(cli_mac(r->tb, arg->attr), text);
 }
 
+/* A number, or the word that stands for it. */
+static void number_text(const struct render *r, const struct cli_arg *arg, char *text, size_t size)
+{
+	uint64_t number = cli_num(r->tb, arg->attr);
+	const struct cli_choice *c;
+
+	for (c = arg->choices; c && c->word; c++) {
+		if (c->value != number)
+			continue;
+		snprintf(text, size, "%s", c->word);
+		return;
+	}
+	snprintf(text, size, "%llu", (unsigned long long)number);
+}
+
 /* The value as it would be typed; of a flag there is none. @text: VLAN_TEXT_MAX bytes. */
 static void value_text(const struct render *r, const struct cli_arg *arg, char *text)
 {
@@ -104,7 +119,7 @@ static void value_text(const struct render *r, const struct cli_arg *arg, char *
 		snprintf(text, size, "%s", cli_str(r->tb, arg->attr));
 		break;
 	case CLI_NUMBER:
-		snprintf(text, size, "%llu", (unsigned long long)cli_num(r->tb, arg->attr));
+		number_text(r, arg, text, size);
 		break;
 	case CLI_MAC:
 		mac_text(r, arg, text, size);

@@ -29,16 +29,25 @@ static int put_number(struct cli *cli, const struct cli_arg *arg, const char *te
 	uint32_t max = arg->attr ? UINT32_MAX : arg->max;
 	uint32_t min = arg->attr ? 0 : arg->min;
 	char range[32] = "";
+	const struct cli_choice *c;
 	unsigned long long value;
 	char *end;
 
+	for (c = arg->choices; c && c->word; c++) {
+		if (strcmp(c->word, text) != 0)
+			continue;
+		vs_msg_put_u32(&cli->msg, arg->attr, c->value);
+		return 0;
+	}
 	errno = 0;
 	value = strtoull(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end || errno || value < min || value > max) {
 		/* of what is sent the daemon knows the range */
 		if (!arg->attr)
 			snprintf(range, sizeof(range), " (%u to %u)", min, max);
-		words_complain(cli, "'%s' after '%s' is not a number%s", text, arg->word, range);
+		words_complain(cli, "'%s' after '%s' is not a number%s%s%s%s", text, arg->word,
+			       range, arg->choices ? ", and not '" : "",
+			       arg->choices ? arg->choices->word : "", arg->choices ? "'" : "");
 		return -EINVAL;
 	}
 	if (arg->attr)

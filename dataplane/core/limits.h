@@ -61,6 +61,7 @@ enum {
 	/** Port MTU: bytes of an Ethernet frame without its 14-byte header. */
 	VS_MTU_MIN = 68,
 	VS_MTU_MAX = 65535,
+	/** Of a port that may have more, on a switch without a limit. */
 	VS_MTU_DEFAULT = 9216,
 
 	VS_STORM_DEFAULT_PPS = 10000,

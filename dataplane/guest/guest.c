@@ -83,11 +83,12 @@ void vs_guest_settle(struct vs_guest *guest)
 	struct vs_guest_told now = {
 		.state = state_of(guest),
 		.pairs = vs_guest_pairs(guest),
+		.mtu = guest->dev.mtu,
 		.faults = guest->dev.faults,
 	};
 
 	if (now.state == guest->told.state && now.pairs == guest->told.pairs &&
-	    now.faults == guest->told.faults)
+	    now.mtu == guest->told.mtu && now.faults == guest->told.faults)
 		return;
 	if (now.state != guest->told.state)
 		vs_log_limited(&guest->dev.limit, VS_LOG_INFO, "port %s: %s", guest->name,
@@ -156,6 +157,7 @@ void vs_guest_info(const struct vs_guest *guest, struct vs_guest_info *ret_info)
 	ret_info->vmm_pid = guest->vmm_pid;
 	ret_info->features = dev->features;
 	ret_info->offered = vs_vhost_features;
+	ret_info->mtu = dev->mtu;
 	ret_info->pairs = (uint32_t)__builtin_popcount(dev->tx_pairs);
 	ret_info->ring_size = dev->vring[0].num;
 	for (i = 0; dev->mem && i < dev->mem->n; i++) {

@@ -71,6 +71,7 @@ struct vs_guest_info {
 	pid_t vmm_pid;          /* SO_PEERCRED of the connection, or 0 */
 	uint64_t features;      /* negotiated virtio feature bits */
 	uint64_t offered;       /* offered virtio feature bits */
+	uint32_t mtu;           /* that the VMM has told the guest; 0: it did not say */
 	uint32_t pairs;         /* queue pairs that are usable */
 	uint32_t ring_size;     /* of the first receive ring */
 	uint32_t regions;       /* memory regions mapped */

@@ -20,6 +20,7 @@ struct event;
 struct vs_guest_told {
 	enum vs_guest_state state;
 	uint32_t pairs;
+	uint32_t mtu;
 	uint64_t faults;
 };
 

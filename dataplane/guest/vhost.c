@@ -16,10 +16,12 @@
 const uint64_t vs_vhost_features =
 	RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) |
 	RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC) | RTE_BIT64(VIRTIO_RING_F_EVENT_IDX) |
-	RTE_BIT64(VIRTIO_NET_F_MQ) | RTE_BIT64(VS_VHOST_F_PROTOCOL_FEATURES);
+	RTE_BIT64(VIRTIO_NET_F_MQ) | RTE_BIT64(VIRTIO_NET_F_MTU) |
+	RTE_BIT64(VS_VHOST_F_PROTOCOL_FEATURES);
 
 const uint64_t vs_vhost_protocol = RTE_BIT64(VS_VHOST_PROTOCOL_F_MQ) |
-				   RTE_BIT64(VS_VHOST_PROTOCOL_F_REPLY_ACK);
+				   RTE_BIT64(VS_VHOST_PROTOCOL_F_REPLY_ACK) |
+				   RTE_BIT64(VS_VHOST_PROTOCOL_F_NET_MTU);
 
 /** How a message is answered. */
 enum answer {
@@ -128,6 +130,20 @@ static int get_queue_num(struct vs_vhost *dev, const struct vs_vhost_msg *msg,
 	return 0;
 }
 
+/* What the VMM tells its guest (host_mtu). Taken as it is: the port's own MTU is what holds. */
+static int net_set_mtu(struct vs_vhost *dev, const struct vs_vhost_msg *msg,
+		       struct vs_vhost_fds *fds, struct vs_vhost_msg *reply)
+{
+	uint64_t mtu = msg->payload.u64;
+
+	if (!(dev->protocol & RTE_BIT64(VS_VHOST_PROTOCOL_F_NET_MTU)))
+		return vs_vhost_refuse(dev, "NET_MTU was not negotiated");
+	if (mtu < VS_MTU_MIN || mtu > VS_MTU_MAX)
+		return vs_vhost_refuse(dev, "no MTU: 68 to 65535");
+	dev->mtu = (uint32_t)mtu;
+	return 0;
+}
+
 static const struct rule rules[VS_VHOST_REQUEST_COUNT] = {
 	[VS_VHOST_GET_FEATURES] = {get_features, 0, 0, ANSWER_OWN},
 	[VS_VHOST_SET_FEATURES] = {set_features, 8, 0, ANSWER_ACK},
@@ -145,6 +161,7 @@ static const struct rule rules[VS_VHOST_REQUEST_COUNT] = {
 	[VS_VHOST_SET_PROTOCOL_FEATURES] = {set_protocol_features, 8, 0, ANSWER_ACK},
 	[VS_VHOST_GET_QUEUE_NUM] = {get_queue_num, 0, 0, ANSWER_OWN},
 	[VS_VHOST_SET_VRING_ENABLE] = {vs_vhost_set_vring_enable, 8, 0, ANSWER_ACK},
+	[VS_VHOST_NET_SET_MTU] = {net_set_mtu, 8, 0, ANSWER_ACK},
 	[VS_VHOST_GET_CONFIG] = {NULL, 0, 0, ANSWER_LOST},
 	[VS_VHOST_CREATE_CRYPTO_SESSION] = {NULL, 0, 0, ANSWER_LOST},
 	[VS_VHOST_POSTCOPY_ADVISE] = {NULL, 0, 0, ANSWER_LOST},
@@ -268,6 +285,7 @@ void vs_vhost_reset(struct vs_vhost *dev)
 	dev->mem = NULL;
 	dev->features = 0;
 	dev->protocol = 0;
+	dev->mtu = 0;
 	dev->has_features = false;
 	dev->empty_table = false;
 	dev->proven = false;

@@ -126,6 +126,7 @@ struct vs_vring {
  * @has_features: SET_FEATURES was accepted on this connection
  * @empty_table: a memory table without regions was refused
  * @features, @protocol: accepted bits
+ * @mtu:	that the VMM has told the guest (NET_SET_MTU); 0: it did not say
  * @features_ms: when SET_FEATURES came (monotonic)
  * @graces:	grace periods waited for, ever: they are what a message costs
  * @refused, @faults, @last_fault: see struct vs_guest_info
@@ -143,6 +144,7 @@ struct vs_vhost {
 	uint64_t features;
 	uint64_t protocol;
 	uint64_t features_ms;
+	uint32_t mtu;
 	bool has_features;
 	bool empty_table;
 	bool proven;

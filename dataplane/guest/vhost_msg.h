@@ -38,6 +38,7 @@ enum {
 enum {
 	VS_VHOST_PROTOCOL_F_MQ = 0,
 	VS_VHOST_PROTOCOL_F_REPLY_ACK = 3,
+	VS_VHOST_PROTOCOL_F_NET_MTU = 4,
 };
 
 /** Virtio feature bit that announces protocol features. */

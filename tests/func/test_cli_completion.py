@@ -62,7 +62,7 @@ def offered(daemon, line):
     ("port set web vm ", ["vm-web", "vm-db"]),
     ("port set web mac ", ["any", "auto"]),
     ("port set web cluster ", ["none"]),
-    ("port set web mtu ", []),
+    ("port set web mtu ", ["auto"]),
     ("port set web vlan ", ["untagged", "access", "trunk"]),
     ("port set web vlan access ", []),
     ("port set web vlan trunk 5 n", ["native", "name"]),

@@ -14,11 +14,11 @@ import time
 import pytest
 
 from vmm import AVAIL, DESC, MIB, SIZE, USED, UVA, Vmm, memfd, settled
-from vsguest import (F_EVENT_IDX, F_INDIRECT, F_MQ, F_MRG_RXBUF, F_PROTOCOL, F_VERSION_1,
-                     MSG_NEED_REPLY, MSG_REPLY, MSG_VERSION, PF_MQ, PF_REPLY_ACK, Guest, Req,
-                     mem_table, u64, vring_addr, vring_fd, vring_state)
+from vsguest import (F_EVENT_IDX, F_INDIRECT, F_MQ, F_MRG_RXBUF, F_MTU, F_PROTOCOL, F_VERSION_1,
+                     MSG_NEED_REPLY, MSG_REPLY, MSG_VERSION, PF_MQ, PF_NET_MTU, PF_REPLY_ACK,
+                     Guest, Req, mem_table, u64, vring_addr, vring_fd, vring_state)
 
-OFFERED = F_VERSION_1 | F_MRG_RXBUF | F_INDIRECT | F_EVENT_IDX | F_MQ | F_PROTOCOL
+OFFERED = F_VERSION_1 | F_MRG_RXBUF | F_INDIRECT | F_EVENT_IDX | F_MQ | F_MTU | F_PROTOCOL
 AT_ONCE = 1.0       # seconds within which others are served, the start of the command included
 BAD_INDEX = [16, 17, 0xff, 0x10000, 0x10001, 0x1000f, 0x80000000, 0xffff0000, 0xffffffff]
 
@@ -31,7 +31,7 @@ SERVED = {
     Req.SET_VRING_KICK: vring_fd(0), Req.SET_VRING_CALL: vring_fd(0),
     Req.SET_VRING_ERR: vring_fd(0), Req.GET_PROTOCOL_FEATURES: b"",
     Req.SET_PROTOCOL_FEATURES: u64(PF_REPLY_ACK), Req.GET_QUEUE_NUM: b"",
-    Req.SET_VRING_ENABLE: vring_state(0, 1),
+    Req.SET_VRING_ENABLE: vring_state(0, 1), Req.NET_SET_MTU: u64(1500),
 }
 OWN_ANSWER = {Req.GET_FEATURES, Req.GET_VRING_BASE, Req.GET_PROTOCOL_FEATURES, Req.GET_QUEUE_NUM}
 NEEDS_FD = {Req.SET_MEM_TABLE, Req.SET_VRING_KICK, Req.SET_VRING_CALL, Req.SET_VRING_ERR}
@@ -113,7 +113,8 @@ def test_every_message_first(vmm, request_):
         assert vmm.door.read_msg().request == request_
     if request_ not in LOST_ANSWER:
         assert vmm.alive() == OFFERED
-    assert vmm.port()["refused"] == (request_ not in SERVED)
+    # What the guest is told of an MTU comes after the feature for it only.
+    assert vmm.port()["refused"] == (request_ not in SERVED or request_ == Req.NET_SET_MTU)
 
 
 FORBIDDEN = [n for n in (*Req, *range(23, 44)) if n not in SERVED and n not in LOST_ANSWER]
@@ -172,9 +173,9 @@ def test_features_are_an_allow_list(vmm):
 
 def test_protocol_features_are_an_allow_list(vmm):
     """The same for the protocol's own features."""
-    assert vmm.door.call(Req.GET_PROTOCOL_FEATURES).u64 == PF_MQ | PF_REPLY_ACK
+    assert vmm.door.call(Req.GET_PROTOCOL_FEATURES).u64 == PF_MQ | PF_REPLY_ACK | PF_NET_MTU
     for bit in range(64):
-        if 1 << bit not in (PF_MQ, PF_REPLY_ACK):
+        if 1 << bit not in (PF_MQ, PF_REPLY_ACK, PF_NET_MTU):
             assert vmm.ask(Req.SET_PROTOCOL_FEATURES, u64(1 << bit | PF_REPLY_ACK)) == 1, bit
 
 

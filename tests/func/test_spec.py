@@ -121,7 +121,8 @@ def test_switch(client):
     client.ask("switch-new", name="lan", kind="private")
     assert client.ask("switch-get") == [client.one("switch-get", name="lan")] == [{
         "name": "lan", "kind": "private", "unknown": "flood", "ports": 0, "ports-up": 0,
-        "fdb-used": 0, "fdb-size": 8192, "fdb-ageing": 300, "fdb-full": 0}]
+        "fdb-used": 0, "fdb-size": 8192, "fdb-ageing": 300, "mtu": 0,
+            "fdb-full": 0}]
     for name, value in (("kind", "internal"), ("unknown", "drop"), ("fdb-size", 1),
                         ("fdb-size", 4096), ("fdb-ageing", 0), ("fdb-ageing", 10)):
         client.ask("switch-set", name="lan", **{name: value})
@@ -349,6 +350,7 @@ def test_counters(client, vmswitchd, rundir):
         assert drop in [{**r, "sample": drop["sample"]} for r in client.ask("drop-get")]
         for row in client.ask("audit-get"):
             assert row["left"] == row["right"] and row["terms"]
+        assert {"switch": "lan", "port": "a", "vlan": 0}.items() <= client.ask("mtu-get")[0].items()
         workers = client.ask("worker-get")
         assert [row["id"] for row in workers] == list(range(len(workers)))
         row = client.one("port-get", name="a")
@@ -499,6 +501,7 @@ def test_readers(spec, host):
     ("ENOENT", "port", "drop-get", {"port": "x"}),
     ("EINVAL", "name", "audit-get", {"name": "lan"}),
     ("EINVAL", "name", "worker-get", {"name": "lan"}),
+    ("ENOENT", "switch", "mtu-get", {"switch": "nix"}),
     ("EINVAL", "name", "hello", {"name": "lan"}),
     ("EINVAL", "name", "subscribe", {"name": "lan"}),
     ("EINVAL", "confirm", "batch-begin", {"dry-run": True, "confirm": 5}),
@@ -682,7 +685,8 @@ def test_interleaved(world, spec, vmswitchd):
 
 
 # Attributes of answers that only some machines or devices have.
-RARE = {"worker-get": {"cpu"}, "port-get": {"speed", "detail"}, "config-get": {"problem"},
+RARE = {"worker-get": {"cpu"}, "port-get": {"speed", "detail"},
+        "mtu-get": {"mtu-vmm", "problem"}, "config-get": {"problem"},
         "state-get": {"problem"}}
 
 

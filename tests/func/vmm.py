@@ -7,7 +7,7 @@ import time
 
 from evil import EVIL, PEER
 from victim import numbered
-from vsguest import (F_PROTOCOL, F_VERSION_1, MSG_NEED_REPLY, MSG_VERSION, PF_MQ, PF_REPLY_ACK,
+from vsguest import (F_PROTOCOL, F_VERSION_1, MSG_NEED_REPLY, MSG_VERSION, PF_MQ, PF_NET_MTU, PF_REPLY_ACK,
                      Backdoor, Guest, Req, mem_table, u64, vring_addr, vring_fd, vring_state)
 
 MIB = 1 << 20
@@ -64,7 +64,7 @@ class Vmm:
         self.hangup()
         self.door = Backdoor(self.path, server=False).connect()
         if ack:
-            self.door.send_msg(Req.SET_PROTOCOL_FEATURES, u64(PF_REPLY_ACK | PF_MQ))
+            self.door.send_msg(Req.SET_PROTOCOL_FEATURES, u64(PF_REPLY_ACK | PF_MQ | PF_NET_MTU))
             self.door.call(Req.GET_PROTOCOL_FEATURES)
         return self.door
 

@@ -164,20 +164,20 @@ static const struct vs_port_ops no_ops = {
 	.fault_pending = no_fault,
 };
 
-#define FAKE(number, its_role, its_name, attr)                                             \
-	.id = (number), .role = (its_role), .name = (its_name), .place_attr = (attr),      \
-	.ops = &no_ops, .mtu = 9216, .storm_pps = 10000, .max_macs = 1024, .place = place, \
+#define FAKE(number, its_role, its_name, attr, its_mtu)                                         \
+	.id = (number), .role = (its_role), .name = (its_name), .place_attr = (attr),           \
+	.ops = &no_ops, .mtu = (its_mtu), .storm_pps = 10000, .max_macs = 1024, .place = place, \
 	.make = make, .del = del, .is_up = is_up, .pairs = pairs, .check = check, .info = info
 
 static const struct vs_kind_ops kinds[VS_PORT_KINDS] = {
-	[VS_PORT_GUEST] = {FAKE(VS_PORT_GUEST, VS_ROLE_GUEST, "guest", VS_ATTR_SOCKET)},
-	[VS_PORT_PACKET] = {FAKE(VS_PORT_PACKET, VS_ROLE_GUEST, "guest", VS_ATTR_IFNAME),
+	[VS_PORT_GUEST] = {FAKE(VS_PORT_GUEST, VS_ROLE_GUEST, "guest", VS_ATTR_SOCKET, 0)},
+	[VS_PORT_PACKET] = {FAKE(VS_PORT_PACKET, VS_ROLE_GUEST, "guest", VS_ATTR_IFNAME, 9216),
 			    .device_mtu = device_mtu},
-	[VS_PORT_HOST] = {FAKE(VS_PORT_HOST, VS_ROLE_HOST, "host", VS_ATTR_IFNAME), .set = set,
-			  .leave = leave},
-	[VS_PORT_XDP] = {FAKE(VS_PORT_XDP, VS_ROLE_UPLINK, "uplink", VS_ATTR_UPLINK),
+	[VS_PORT_HOST] = {FAKE(VS_PORT_HOST, VS_ROLE_HOST, "host", VS_ATTR_IFNAME, 9216),
+			  .set = set, .leave = leave},
+	[VS_PORT_XDP] = {FAKE(VS_PORT_XDP, VS_ROLE_UPLINK, "uplink", VS_ATTR_UPLINK, 9216),
 			 .share = share},
-	[VS_PORT_DPDK] = {FAKE(VS_PORT_DPDK, VS_ROLE_UPLINK, "uplink", VS_ATTR_UPLINK)},
+	[VS_PORT_DPDK] = {FAKE(VS_PORT_DPDK, VS_ROLE_UPLINK, "uplink", VS_ATTR_UPLINK, 1400)},
 };
 
 const struct vs_kind_ops *vs_kind_of(enum vs_port_kind id)

@@ -325,6 +325,23 @@ int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view 
 	return visit(&view, ctx);
 }
 
+int vs_mtu_each(struct vs_model *m, const char *sw,
+		int (*visit)(const struct vs_mtu_view *view, void *ctx), void *ctx,
+		struct vs_fail *fail)
+{
+	const struct vs_mtu_view view = {
+		.sw = "lan",
+		.net = 1500,
+		.port = "a",
+		.kind = VS_PORT_GUEST,
+		.limits = true,
+		.mtu = 1500,
+		.from = VS_MTU_FROM_SET,
+	};
+
+	return visit(&view, ctx);
+}
+
 int vs_audit_each(struct vs_model *m, int (*visit)(const struct vs_audit_view *view, void *ctx),
 		  void *ctx, struct vs_fail *fail)
 {

@@ -345,12 +345,12 @@ static void test_port_set(void **state)
 	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_LINK]), 0);
 	good("port set p link up", VS_CMD_PORT_SET);
 	assert_int_equal(vs_tlv_u32(req.attr[VS_ATTR_LINK]), 1);
-	bad("port set p", "nothing to change; accepted here: mac MAC|any|auto, mtu N");
+	bad("port set p", "nothing to change; accepted here: mac MAC|any|auto, mtu N|auto");
 	bad("port set", "NAME is missing");
 	bad("port set p link sideways", "accepted here: down, up");
 	bad("port set p mtu 1 mtu 2", "'mtu' is there twice");
-	bad("port set p mtu", "'mtu' is followed by nothing: N is wanted");
-	bad("port set p mtu x", "'x' after 'mtu' is not a number");
+	bad("port set p mtu", "'mtu' is followed by nothing: N|auto is wanted");
+	bad("port set p mtu x", "'x' after 'mtu' is not a number, and not 'auto'");
 	bad("port set p mtu -1", "'-1' after 'mtu' is not a number");
 	assert_null(strstr(cli.error, " to "));
 	bad("port set p mtu 1x", "not a number");
@@ -472,7 +472,7 @@ static void test_help(void **state)
 	assert_non_null(strstr(text,
 			       "vmswitch port add NAME switch SW type guest|host [socket PATH "
 			       "| tap IFNAME | ifname IFNAME] "));
-	assert_non_null(strstr(text, " [mode client|server] [mac MAC|any|auto] [mtu N] "));
+	assert_non_null(strstr(text, " [mode client|server] [mac MAC|any|auto] [mtu N|auto] "));
 	assert_non_null(strstr(text, "vmswitch fdb add MAC switch SW port PORT [vlan N]\n"));
 	assert_non_null(strstr(text, "vmswitch switch del NAME [force]\n"));
 	assert_non_null(strstr(text, "vmswitch stats show [port NAME | by vm]\n"));

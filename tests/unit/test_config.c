@@ -93,12 +93,12 @@ static void test_switches(void **state)
 
 	fk_switch(f, "lan", VS_SWITCH_PRIVATE, NULL);
 	fk_switch(f, "net", VS_SWITCH_EXTERNAL, "xdp:eth7");
-	assert_record(f, VS_CONFIG_SWITCH, "lan", "SWITCH_NEW 1=lan 3=1 12=8192 13=300");
+	assert_record(f, VS_CONFIG_SWITCH, "lan", "SWITCH_NEW 1=lan 3=1 8=0 12=8192 13=300");
 	assert_record(f, VS_CONFIG_SWITCH, "net",
-		      "SWITCH_NEW 1=net 3=3 12=8192 13=300 14=! 76=xdp:eth7 77=1");
+		      "SWITCH_NEW 1=net 3=3 8=0 12=8192 13=300 14=! 76=xdp:eth7 77=1");
 	assert_int_equal(vs_switch_set(f->m, "net", &change, &f->fail), 0);
 	assert_record(f, VS_CONFIG_SWITCH, "net",
-		      "SWITCH_NEW 1=net 3=3 12=1000 13=0 14=! 76=xdp:eth7 77=1 78=3");
+		      "SWITCH_NEW 1=net 3=3 8=0 12=1000 13=0 14=! 76=xdp:eth7 77=1 78=3");
 	assert_record(f, VS_CONFIG_SWITCH, "none", "");
 }
 
@@ -125,7 +125,7 @@ static void test_ports(void **state)
 	fk_port(f, "h", "lan", VS_PORT_HOST);
 	fk_port(f, "t", "lan", VS_PORT_PACKET);
 	assert_record(f, VS_CONFIG_PORT, "g",
-		      "PORT_NEW 1=g 2=lan 3=17 4=g 5=1 6=000000 7=g 8=9216 9=1 10=10000 11=1024 "
+		      "PORT_NEW 1=g 2=lan 3=17 4=g 5=1 6=000000 7=g 8=0 9=1 10=10000 11=1024 "
 		      "84=1 86=0 87=000000");
 	assert_record(f, VS_CONFIG_PORT, "h",
 		      "PORT_NEW 1=h 2=lan 3=18 6=000000 7=h 8=9216 9=1 10=10000 11=1024 80=h 81= "

@@ -372,7 +372,7 @@ static void test_refused(void **state)
 	/* an attribute that the verb does not have */
 	begin(VS_CMD_SWITCH_NEW);
 	vs_msg_put_u32(&msg, VS_ATTR_KIND, VS_KIND_PRIVATE);
-	vs_msg_put_u32(&msg, VS_ATTR_MTU, 1500);
+	vs_msg_put_u32(&msg, VS_ATTR_STORM_PPS, 1500);
 	refused(-EOPNOTSUPP);
 	/* one that nothing has */
 	begin(VS_CMD_SWITCH_NEW);

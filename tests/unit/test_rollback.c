@@ -153,6 +153,7 @@ static void put_switch_attr(struct vs_msg *msg, enum vs_attr attr)
 		break;
 	case VS_ATTR_FDB_SIZE:
 	case VS_ATTR_FDB_AGEING:
+	case VS_ATTR_MTU:
 		vs_msg_put_u32(msg, attr, 1000);
 		break;
 	default:

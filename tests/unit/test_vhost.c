@@ -22,9 +22,9 @@ static void test_what_is_offered(void **state)
 	assert_int_equal(f->reply.flags, VS_VHOST_VERSION | VS_VHOST_IS_REPLY);
 	assert_int_equal(f->reply.size, 8);
 	assert_true(f->reply.payload.u64 ==
-		    (BIT(32) | BIT(30) | BIT(29) | BIT(28) | BIT(22) | BIT(15)));
+		    (BIT(32) | BIT(30) | BIT(29) | BIT(28) | BIT(22) | BIT(15) | BIT(3)));
 	assert_int_equal(send_msg(f, peer_msg(VS_VHOST_GET_PROTOCOL_FEATURES, 0)), VS_VHOST_REPLY);
-	assert_true(f->reply.payload.u64 == (BIT(0) | BIT(3)));
+	assert_true(f->reply.payload.u64 == (BIT(0) | BIT(3) | BIT(4)));
 	assert_int_equal(send_msg(f, peer_msg(VS_VHOST_GET_QUEUE_NUM, 0)), VS_VHOST_REPLY);
 	assert_true(f->reply.payload.u64 == 8);
 }
