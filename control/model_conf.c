@@ -125,6 +125,8 @@ static void fill_port(struct vs_port_hot *hot, const struct vs_port *port)
 	/* A guest's own queues belong to flows of its own; a card's are there to share. */
 	if (port->m->env.n_workers > 1 && port->kind->id != VS_PORT_GUEST)
 		hot->flags |= VS_PORT_TX_BY_WORKER;
+	if (port->kind->role == VS_ROLE_UPLINK)
+		hot->flags |= VS_PORT_MANY;
 }
 
 static void fill_ports(struct vs_conf *conf, const struct vs_model *m)

@@ -197,6 +197,13 @@ static const struct vs_domain *domain_of(const struct vs_ctx *ctx, const struct 
 	return &ctx->conf->domain[pkt->fid];
 }
 
+/* May @n copies of the frame be made in this visit? */
+static bool budget_admits(const struct vs_ctx *ctx, const struct vs_pkt *pkt, unsigned int n)
+{
+	return ctx->flooded_bytes < VS_FLOOD_BYTES &&
+	       (uint64_t)pkt->len * n <= VS_FLOOD_FRAME_BYTES;
+}
+
 /* To the first @n members of the frame's broadcast domain. */
 static enum vs_drop flood(struct vs_ctx *ctx, const struct vs_port_hot *port,
 			  const struct vs_pkt *pkt, uint8_t index, unsigned int n)
@@ -205,7 +212,7 @@ static enum vs_drop flood(struct vs_ctx *ctx, const struct vs_port_hot *port,
 
 	if (is_alone(port->id, domain->members, n))
 		return n < domain->n ? VS_DROP_UNKNOWN_UNICAST : VS_DROP_NO_RECEIVER;
-	if (ctx->flooded_bytes >= VS_FLOOD_BYTES)
+	if (!budget_admits(ctx, pkt, n))
 		return VS_DROP_FLOOD_BUDGET;
 	if (!storm_admits(ctx, port))
 		return VS_DROP_STORM;
@@ -220,7 +227,7 @@ static enum vs_drop copy_to_group(struct vs_ctx *ctx, const struct vs_port_hot *
 {
 	if (group->fid != pkt->fid || is_alone(port->id, group->members, group->n))
 		return VS_DROP_HAIRPIN;
-	if (ctx->flooded_bytes >= VS_FLOOD_BYTES)
+	if (!budget_admits(ctx, pkt, group->n))
 		return VS_DROP_FLOOD_BUDGET;
 	copy(ctx, port, pkt, index, group->members, group->n);
 	return VS_DROP_NONE;

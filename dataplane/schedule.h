@@ -6,13 +6,70 @@
 #define VS_SCHEDULE_H
 
 #include "dataplane/core/ctx.h"
+#include "dataplane/fair.h"
+
+enum {
+	/** Queue pairs that one worker can watch; what is beyond that is visited in every round. */
+	VS_WATCHED_MAX = 8 * VS_PORTS_MAX,
+};
+
+/**
+ * struct vs_slot - what is watched of one queue pair: the packed array that a sweep goes through
+ * @turn:	index of the port's turn
+ */
+struct vs_slot {
+	const uint16_t *word;
+	uint16_t seen;
+	uint16_t turn;
+};
+
+_Static_assert(sizeof(struct vs_slot) == 16, "four to a cache line");
+
+/**
+ * struct vs_turn - a port on the worker's list
+ * @first, @n:	its queue pairs there
+ * @next:	which of them is visited next
+ * @quiet:	rounds without frames
+ */
+struct vs_turn {
+	uint16_t port;
+	uint16_t first;
+	uint8_t n;
+	uint8_t next;
+	uint8_t quiet;
+	bool watchable;
+	bool hot;
+};
 
 /**
  * struct vs_schedule - what a worker remembers from round to round; all zero to begin with
+ * @conf, @epoch, @second: what @turn and @slot were made of, and when
+ * @hot:	indices of the turns that are visited; the others are watched
+ * @sweep, @ask: where the next slice begins
+ * @dry:	the last round brought nothing, and nobody had to wait
+ * @us_ticks:	time stamp counter ticks of a microsecond
+ * @looked_tsc: end of the last visit
  * @visited_tsc: end of the last visit of this round that brought frames
+ * @share:	by port id
  */
 struct vs_schedule {
+	const struct vs_conf *conf;
+	uint64_t epoch;
+	uint32_t second;
+	uint16_t n_slots;
+	uint16_t n_turns;
+	uint16_t n_hot;
+	uint16_t sweep;
+	uint16_t ask;
+	bool dry;
+	uint64_t us_ticks;
+	uint64_t looked_tsc;
 	uint64_t visited_tsc;
+	struct vs_fair fair;
+	uint16_t hot[VS_PORTS_MAX];
+	struct vs_turn turn[VS_PORTS_MAX];
+	struct vs_fair_share share[VS_PORTS_MAX];
+	struct vs_slot slot[VS_WATCHED_MAX];
 	struct vs_burst burst;
 };
 

@@ -204,6 +204,8 @@ void vs_worker_stop(struct vs_worker *w)
 void vs_worker_publish(struct vs_worker *w, const struct vs_conf *conf)
 {
 	vs_rcu_publish(&w->conf, conf);
+	/* Its memory may be that of one that the worker knew. */
+	vs_watch_changed();
 }
 
 struct vs_ctx *vs_worker_ctx(struct vs_worker *w)

@@ -27,6 +27,7 @@
 #include "dataplane/core/rcu.h"
 #include "dataplane/fdb.h"
 #include "dataplane/guest/guest.h"
+#include "dataplane/schedule.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +40,8 @@ enum {
 	VSS_RING = 256,
 	VSS_FID = 1,
 	VSS_SWITCH = 0,
+	/* Queue pairs of guests that are connected and send nothing, for the stage "sweep". */
+	VSS_IDLE = 12 * VSS_FRAMES,
 };
 
 /** Who receives the frames of a burst. */
@@ -81,6 +84,7 @@ extern const size_t vss_n_cases;
  * @from:	port 0 of @conf
  * @fdb:	of the switch
  * @scratch:	a table that new addresses are learnt in
+ * @schedule:	of a worker that has VSS_IDLE queue pairs to look after
  * @sink:	results of functions that are called for their cost only
  * @bursts:	sent so far
  */
@@ -92,6 +96,7 @@ struct vss_world {
 	const struct vs_port_hot *from;
 	struct vs_fdb *fdb;
 	struct vs_fdb *scratch;
+	struct vs_schedule *schedule;
 	uintptr_t sink;
 	uint64_t bursts;
 
@@ -102,6 +107,7 @@ struct vss_world {
 	struct vsg_guest *driver[VSS_PORTS];
 	struct vs_port_stats stats[VSS_PORTS];
 	uint16_t members[VSS_PORTS];
+	struct vs_poll idle[VSS_IDLE];
 	char dir[32];
 	int starting; /* drivers that are not up yet, or -errno of the one that failed */
 };

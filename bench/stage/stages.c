@@ -28,6 +28,7 @@
 	X(rx_done, "rx-done", VSS_ENDS, "rx_done", give_back(w))                        \
 	X(fdb_learn, "fdb-learn", VSS_PART, "vs_fdb_learn", learn_all(w))               \
 	X(fdb_relearn, "fdb-relearn", VSS_PART, "vs_fdb_learn", learn_all(w))           \
+	X(sweep, "sweep", VSS_PART, "vs_schedule_round", look_around(w))                \
 	X(visit, "visit", VSS_WHOLE, "vs_pipeline_visit",                               \
 	  (void)vs_pipeline_visit(w->ctx, w->from, 0, w->burst))
 /* clang-format on */
@@ -68,6 +69,17 @@ static inline void learn_all(struct vss_world *w)
 		w->sink += vs_fdb_learn(w->scratch, VSS_FID, &mac, 1, VS_FDB_LEARNT, w->ctx->now_s,
 					&old);
 	}
+}
+
+/* A round that finds nothing. The worker's clock stands still for the other stages. */
+static inline void look_around(struct vss_world *w)
+{
+	const uint64_t now_tsc = w->ctx->now_tsc;
+	const uint32_t now_s = w->ctx->now_s;
+
+	w->sink += vs_schedule_round(w->schedule, w->ctx);
+	w->ctx->now_tsc = now_tsc;
+	w->ctx->now_s = now_s;
 }
 
 /*

@@ -188,6 +188,43 @@ static int fill_fdb(struct vss_world *w)
 	return 0;
 }
 
+/*
+ * More ports, of which the receivers are the devices, in turn: these never send. Their own rings are
+ * theirs; what hundreds of guests take of the caches is not seen here.
+ */
+static void fill_idle(struct vss_world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < VSS_IDLE; i++) {
+		uint16_t id = (uint16_t)(VSS_PORTS + i);
+
+		w->conf->port[id] = w->conf->port[1 + i % VSS_RECEIVERS];
+		w->conf->port[id].id = id;
+		w->ctx->port_stats[id] = &w->stats[1 + i % VSS_RECEIVERS];
+		w->idle[i] = (struct vs_poll){.port = id, .pair = 0};
+	}
+	w->conf->work[0] = (struct vs_poll_list){.poll = w->idle, .n = VSS_IDLE};
+}
+
+/*
+ * A round of a worker that has gathered what it watches; it does that anew every second, and not
+ * within what is measured.
+ */
+static void ready_schedule(struct vss_world *w)
+{
+	const uint64_t margin = rte_get_tsc_hz() / 20;
+	const uint64_t now_tsc = w->ctx->now_tsc;
+	const uint32_t now_s = w->ctx->now_s;
+	uint64_t now = rte_rdtsc();
+
+	while (vs_clock_seconds(now) != vs_clock_seconds(now + margin))
+		now = rte_rdtsc();
+	(void)vs_schedule_round(w->schedule, w->ctx);
+	w->ctx->now_tsc = now_tsc;
+	w->ctx->now_s = now_s;
+}
+
 /* The snapshot that control would publish for these ports. */
 static void fill_conf(struct vss_world *w)
 {
@@ -216,6 +253,7 @@ static void fill_conf(struct vss_world *w)
 		.n = VSS_PORTS,
 		.n_unknown = VSS_PORTS,
 	};
+	fill_idle(w);
 	w->ctx->conf = w->conf;
 	w->from = &w->conf->port[0];
 }
@@ -226,6 +264,7 @@ static int new_worker(struct vss_world *w)
 
 	w->ctx = rte_zmalloc("vss_ctx", sizeof(*w->ctx), RTE_CACHE_LINE_SIZE);
 	w->burst = rte_zmalloc("vss_burst", sizeof(*w->burst), RTE_CACHE_LINE_SIZE);
+	w->schedule = rte_zmalloc("vss_schedule", sizeof(*w->schedule), RTE_CACHE_LINE_SIZE);
 	w->conf = rte_zmalloc("vss_conf", sizeof(*w->conf), RTE_CACHE_LINE_SIZE);
 	w->base = event_base_new();
 	if (w->conf) {
@@ -234,7 +273,7 @@ static int new_worker(struct vss_world *w)
 					      w->conf->n_fids * sizeof(*w->conf->domain),
 					      RTE_CACHE_LINE_SIZE);
 	}
-	if (!w->ctx || !w->burst || !w->conf || !w->conf->domain || !w->base)
+	if (!w->ctx || !w->burst || !w->schedule || !w->conf || !w->conf->domain || !w->base)
 		return -ENOMEM;
 	err = vs_event_ring_init(&w->ctx->events, 0);
 	if (err)
@@ -315,6 +354,7 @@ void vss_world_free(struct vss_world *w)
 		vs_event_ring_fini(&w->ctx->events);
 	rte_free(w->ctx);
 	rte_free(w->burst);
+	rte_free(w->schedule);
 	if (w->conf)
 		rte_free(w->conf->domain);
 	rte_free(w->conf);
@@ -332,6 +372,8 @@ int vss_world_offer(struct vss_world *w)
 
 	w->burst->n = 0;
 	w->burst->n_ext = 0;
+	if (w->kind->parts)
+		ready_schedule(w);
 	w->ctx->pair = 0;
 	w->ctx->flooded_bytes = 0;
 	/* New addresses are new again, and may be reported. */

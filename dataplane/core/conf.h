@@ -11,6 +11,7 @@
 #include "dataplane/core/limits.h"
 #include "dataplane/core/pkt.h"
 #include "dataplane/core/tap.h"
+#include "dataplane/core/watch.h"
 
 #include <rte_common.h>
 #include <rte_ether.h>
@@ -53,6 +54,12 @@ struct vs_port_ops {
 	 * passed on to control as VS_EVENT_FAULT and not repeated.
 	 */
 	bool (*fault_pending)(void *dev);
+
+	/**
+	 * Where to see that queue pair @pair has frames, without a visit. NULL: only a visit
+	 * tells. Asked after everything there was taken, or would have been found.
+	 */
+	struct vs_watch (*watch)(void *dev, unsigned int pair);
 };
 
 /** Bits of struct vs_port_hot.flags; none is set for an id that is not in use. */
@@ -63,6 +70,7 @@ enum vs_port_flag {
 	VS_PORT_PRIORITY = 1 << 3, /* the 802.1p priority of its tags is kept */
 	/* its tx is told the worker in place of the sender's pair: a queue for each worker */
 	VS_PORT_TX_BY_WORKER = 1 << 4,
+	VS_PORT_MANY = 1 << 5,     /* an uplink: many senders stand behind it (fair.h) */
 };
 
 /**

@@ -51,7 +51,20 @@ enum {
 	 * The same for copies of frames to unknown addresses, whose number is not known when the
 	 * frames are taken: beyond it they are dropped (flood_budget).
 	 */
-	VS_FLOOD_BYTES = 8 * VS_VISIT_BYTES,
+	VS_FLOOD_BYTES = VS_VISIT_BYTES,
+	/**
+	 * Bytes of all copies of one frame. The frame that passes VS_FLOOD_BYTES is still copied, so
+	 * that one gets through at all; one that alone would be more than this is dropped.
+	 */
+	VS_FLOOD_FRAME_BYTES = 8 * VS_VISIT_BYTES,
+	/** A visit takes no further frame after it has walked over unusual chains for so long. */
+	VS_WALK_US = 50,
+	/**
+	 * The most that a visit is charged with (dataplane/fair.h): so much, and one microsecond for
+	 * so many bytes that it moved. What is beyond that is not the port's doing.
+	 */
+	VS_CHARGE_US = 100,
+	VS_CHARGE_BYTES_PER_US = 1024,
 
 	/** Buffers (of 4 KiB) that one worker has for frames that wait for another worker. */
 	VS_HELD_CHUNKS = 1024,

@@ -10,6 +10,7 @@
 
 #include "dataplane/core/memfault.h"
 
+#include <endian.h>
 #include <string.h>
 
 /*
@@ -116,9 +117,28 @@ static bool guest_fault_pending(void *dev)
 	       __atomic_exchange_n(&guest->dev.fault_pending, 0, __ATOMIC_ACQ_REL);
 }
 
+/* A ring that cannot be used brings nothing until it is started anew. */
+static struct vs_watch guest_watch(void *dev, unsigned int pair)
+{
+	struct vs_guest *guest = dev;
+	struct vs_watch watch = {0};
+	struct vs_vring *vr;
+
+	if (pair >= VS_GUEST_PAIRS_MAX)
+		return watch;
+	vr = &guest->dev.vring[2 * pair + 1];
+	if (vs_ring_usable(&vr->ring)) {
+		watch.word = &vr->ring.avail->idx;
+		watch.seen = htole16(vr->ring.next_avail);
+	}
+	note_fault(guest, vr);
+	return watch;
+}
+
 const struct vs_port_ops vs_guest_ops = {
 	.rx = guest_rx,
 	.rx_done = guest_rx_done,
 	.tx = guest_tx,
 	.fault_pending = guest_fault_pending,
+	.watch = guest_watch,
 };

@@ -15,6 +15,7 @@
  */
 #include "dataplane/guest/ring_chain.h"
 
+#include "dataplane/core/watch.h"
 #include "dataplane/guest/notify.h"
 
 /* clang-format off */
@@ -95,6 +96,7 @@ void vs_ring_start(struct vs_ring *ring, uint16_t base)
 		vs_shared_store16(&ring->used->flags, VRING_USED_F_NO_NOTIFY);
 	}
 	__atomic_store_n(&ring->run, 1, __ATOMIC_RELEASE);
+	vs_watch_changed();
 
 	/* A switch that crashed may have published a burst without calling the guest. */
 	call_guest(ring);
@@ -103,4 +105,5 @@ void vs_ring_start(struct vs_ring *ring, uint16_t base)
 void vs_ring_stop(struct vs_ring *ring)
 {
 	__atomic_store_n(&ring->run, 0, __ATOMIC_RELEASE);
+	vs_watch_changed();
 }

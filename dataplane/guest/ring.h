@@ -77,6 +77,8 @@ enum vs_ring_flag {
  * @fault:	enum vs_ring_fault; not OK: the worker leaves the ring alone
  * @lock:	receive ring: held by the worker that delivers to it
  * @in_port:	port id written into the packets
+ * @walk_ticks:	time that one vs_ring_pull() may walk over unusual chains; 0: any
+ * @walk_end_tsc: when that time is over, within vs_ring_pull(); 0: no chain was unusual so far
  */
 struct vs_ring {
 	struct vring_desc *desc;
@@ -96,6 +98,8 @@ struct vs_ring {
 	struct vs_trylock lock;
 	int call_fd;
 	uint64_t calls; /* interrupts sent, for `port show` */
+	uint64_t walk_ticks;
+	uint64_t walk_end_tsc;
 	struct vring_used_elem heads[VS_BURST_MAX];
 };
 

@@ -14,9 +14,13 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
+#include <rte_cycles.h>
 #include <rte_ether.h>
 
 #include <string.h>
+
+/* Not a fault: the frame is left for the next visit, and the burst ends. */
+#define TIME_UP VS_RING_FAULT_COUNT
 
 /* Where the bytes of one chain go: virtio-net header, private header, extents. */
 struct intake {
@@ -157,8 +161,19 @@ static bool take_usual(const struct vs_ring *ring, struct vs_burst *burst, uint1
 	return true;
 }
 
-static enum vs_ring_fault take_unusual(const struct vs_ring *ring, struct vs_burst *burst,
-				       uint16_t head)
+/* From the first unusual chain of a burst on, time is limited. */
+static bool is_time_up(struct vs_ring *ring)
+{
+	if (ring->walk_ticks == 0)
+		return false;
+	if (ring->walk_end_tsc)
+		return rte_rdtsc() >= ring->walk_end_tsc;
+	ring->walk_end_tsc = rte_rdtsc() + ring->walk_ticks;
+	return false;
+}
+
+static __rte_noinline enum vs_ring_fault take_unusual(struct vs_ring *ring, struct vs_burst *burst,
+						      uint16_t head)
 {
 	struct vs_pkt *pkt = &burst->pkt[burst->n];
 	struct intake in = {
@@ -168,6 +183,8 @@ static enum vs_ring_fault take_unusual(const struct vs_ring *ring, struct vs_bur
 	};
 	enum vs_ring_fault fault;
 
+	if (is_time_up(ring))
+		return TIME_UP;
 	*pkt = (struct vs_pkt){
 		.hdr = burst->hdr[burst->n].bytes,
 		.ext = in.ext,
@@ -209,6 +226,7 @@ void vs_ring_pull(struct vs_ring *ring, struct vs_burst *burst, unsigned int fan
 	uint64_t cost = 0;
 
 	ring->taken = 0;
+	ring->walk_end_tsc = 0;
 	while (burst->n < waiting && cost < VS_VISIT_BYTES &&
 	       burst->n_ext + VS_CHAIN_DESCS_MAX <= VS_BURST_EXTENTS) {
 		uint16_t slot = ring->next_avail & (uint16_t)(ring->size - 1);
@@ -216,7 +234,8 @@ void vs_ring_pull(struct vs_ring *ring, struct vs_burst *burst, unsigned int fan
 		enum vs_ring_fault fault = take_frame(ring, burst, head);
 
 		if (fault != VS_RING_OK) {
-			vs_ring_break(ring, fault);
+			if (fault != TIME_UP)
+				vs_ring_break(ring, fault);
 			break;
 		}
 		ring->next_avail++;

@@ -7,6 +7,7 @@
 #include "dataplane/guest/notify.h"
 
 #include <rte_bitops.h>
+#include <rte_cycles.h>
 
 #include <errno.h>
 #include <linux/virtio_config.h>
@@ -77,6 +78,7 @@ static void ring_start(struct vs_vhost *dev, struct vs_vring *vr)
 	ring->used = parts.used;
 	ring->mem = dev->mem;
 	ring->size = (uint16_t)vr->num;
+	ring->walk_ticks = rte_get_tsc_hz() / 1000000 * VS_WALK_US;
 	ring->flags = 0;
 	if (f & RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF))
 		ring->flags |= VS_RING_MERGEABLE;

@@ -356,7 +356,7 @@ static void test_flood_budget(void **state)
 	unsigned int flooded = 0;
 	unsigned int i;
 
-	/* 5 copies of 60000 bytes: 300000 of 4194304 each. */
+	/* 5 copies of 60000 bytes: 300000 of 524288 each. */
 	for (i = 0; i < 20; i++)
 		sf_frame(s, 1, sf_mac(99), sf_mac(1), 60000);
 	vs_lookup(s->ctx, s->burst);
@@ -366,6 +366,26 @@ static void test_flood_budget(void **state)
 	assert_int_equal(sf_drops(s, 1, VS_DROP_FLOOD_BUDGET), 20 - flooded);
 	/* The next visit has its own. */
 	assert_int_equal(look_up(s, 1, sf_broadcast(), sf_mac(1))->drop, VS_DROP_NONE);
+	sf_free(s);
+}
+
+/* The first frame of a visit is copied whatever it takes, up to a limit for one frame. */
+static void test_flood_frame_budget(void **state)
+{
+	struct sf *s = sf_new();
+	const unsigned int members = SF_PORTS;
+	struct vs_pkt *pkt;
+
+	sf_begin(s);
+	pkt = sf_frame(s, 1, sf_mac(99), sf_mac(1), VS_FLOOD_FRAME_BYTES / members);
+	vs_lookup(s->ctx, s->burst);
+	assert_int_equal(pkt->drop, VS_DROP_NONE);
+	assert_true(s->ctx->flooded_bytes > VS_FLOOD_BYTES);
+	sf_begin(s);
+	pkt = sf_frame(s, 1, sf_mac(99), sf_mac(1), VS_FLOOD_FRAME_BYTES / members + 1);
+	vs_lookup(s->ctx, s->burst);
+	assert_int_equal(pkt->drop, VS_DROP_FLOOD_BUDGET);
+	assert_int_equal(s->ctx->flooded_bytes, 0);
 	sf_free(s);
 }
 
@@ -561,6 +581,7 @@ int main(void)
 		cmocka_unit_test(test_reserved),
 		cmocka_unit_test(test_storm),
 		cmocka_unit_test(test_flood_budget),
+		cmocka_unit_test(test_flood_frame_budget),
 		cmocka_unit_test(test_unknown_policy),
 		cmocka_unit_test(test_nowhere_is_no_storm),
 		cmocka_unit_test(test_group),

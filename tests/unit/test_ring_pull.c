@@ -231,6 +231,43 @@ static void test_visit_budget(void **state)
 	rf_free(f);
 }
 
+/* Time is limited from the first chain on that is not a single buffer; one is always taken. */
+static void test_walk_budget(void **state)
+{
+	static const struct rf_buf usual[] = {{LOW, 112}};
+	static const struct rf_buf odd[] = {{LOW, 12}, {LOW + 200, 100}};
+	struct rf *f = rf_new(256, RF_PLAIN, 0);
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		rf_chain(f, usual, 1, 0);
+	for (i = 0; i < 3; i++)
+		rf_chain(f, odd, 2, 0);
+	for (i = 0; i < 4; i++)
+		rf_chain(f, usual, 1, 0);
+	/* Over before the second one, however fast this is. */
+	f->ring.walk_ticks = 1;
+	assert_int_equal(rf_pull(f), 5);
+	vs_ring_pull_done(&f->ring);
+	assert_int_equal(rf_pull(f), 1);
+	vs_ring_pull_done(&f->ring);
+	assert_int_equal(rf_pull(f), 5);
+	vs_ring_pull_done(&f->ring);
+	assert_int_equal(rf_pull(f), 0);
+	assert_int_equal(f->ring.fault, VS_RING_OK);
+	/* Time enough, and no limit. */
+	for (i = 0; i < 6; i++)
+		rf_chain(f, odd, 2, 0);
+	f->ring.walk_ticks = UINT64_MAX / 2;
+	assert_int_equal(rf_pull(f), 6);
+	vs_ring_pull_done(&f->ring);
+	f->ring.walk_ticks = 0;
+	for (i = 0; i < 6; i++)
+		rf_chain(f, odd, 2, 0);
+	assert_int_equal(rf_pull(f), 6);
+	rf_free(f);
+}
+
 static void test_extent_budget(void **state)
 {
 	struct rf *f = rf_new(4096, RF_PLAIN, 0);
@@ -280,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_full_ring_comes_in_bursts),
 		cmocka_unit_test(test_exactly_the_header),
 		cmocka_unit_test(test_visit_budget),
+		cmocka_unit_test(test_walk_budget),
 		cmocka_unit_test(test_extent_budget),
 		cmocka_unit_test(test_header_is_private),
 	};
