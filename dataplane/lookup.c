@@ -38,6 +38,9 @@
  * A hint is good as long as the table's generation is the same: that changes before the grace
  * period after which an entry's place is used for another address. Guests whose addresses share
  * a slot throw each other out of it, and pay for a look-up as they would without.
+ *
+ * And a frame with the addresses of the frame before it goes where that went, if its source was
+ * known and its destination one port: there is nothing to learn and nothing to look up.
  */
 #include "dataplane/stages.h"
 
@@ -83,11 +86,32 @@ static __rte_noinline struct vs_fdb_entry *find_anew(const struct vs_fdb *fdb, s
 	return e;
 }
 
-/* vs_fdb_find(), by a hint where there is one. */
-static inline struct vs_fdb_entry *look_up(struct vs_ctx *ctx, const struct vs_fdb *fdb,
-					   uint16_t fid, const struct rte_ether_addr *mac)
+/* The keys of a frame's two addresses: all that its look-up depends on, but for its port. */
+struct pair_key {
+	uint64_t dst;
+	uint64_t src;
+};
+
+/* make_key() of both, from two loads. */
+static struct pair_key make_pair_key(const struct vs_pkt *pkt)
 {
-	uint64_t key = make_key(fid, mac);
+	uint64_t fid = (uint64_t)pkt->fid << 48;
+	uint64_t first;
+	uint32_t last;
+
+	memcpy(&first, pkt->hdr, sizeof(first));
+	memcpy(&last, pkt->hdr + sizeof(first), sizeof(last));
+	return (struct pair_key){
+		.dst = fid | first << 16 >> 16,
+		.src = fid | (uint64_t)last << 16 | first >> 48,
+	};
+}
+
+/* vs_fdb_find(), by a hint where there is one. @key: of @fid and @mac */
+static inline struct vs_fdb_entry *look_up(struct vs_ctx *ctx, const struct vs_fdb *fdb,
+					   uint64_t key, uint16_t fid,
+					   const struct rte_ether_addr *mac)
+{
 	struct vs_hint *hint = &ctx->hint[scramble(key) >> (64 - VS_HINT_BITS)];
 
 	if (likely(hint->key == key && hint->generation == vs_fdb_generation(fdb)))
@@ -142,14 +166,19 @@ static __rte_noinline void report(struct vs_ctx *ctx, const struct vs_port_hot *
 		vs_event_push(&ctx->events, &ev);
 }
 
-static void learn(struct vs_ctx *ctx, const struct vs_port_hot *port, const struct vs_pkt *pkt)
+/* Return: whether the packet's source is known at @port. */
+static bool learn(struct vs_ctx *ctx, const struct vs_port_hot *port, const struct vs_pkt *pkt,
+		  uint64_t key)
 {
-	struct vs_fdb_entry *e = look_up(ctx, port->fdb, pkt->fid, &vs_l2_eth(pkt)->src_addr);
+	struct vs_fdb_entry *e = look_up(ctx, port->fdb, key, pkt->fid, &vs_l2_eth(pkt)->src_addr);
 
-	if (likely(e && vs_fdb_entry_port(e) == port->id))
+	if (likely(e && vs_fdb_entry_port(e) == port->id)) {
 		vs_fdb_entry_touch(e, ctx->now_s);
-	else if (!e || (e->kind != VS_FDB_STATIC && !is_group(vs_fdb_entry_port(e))))
+		return true;
+	}
+	if (!e || (e->kind != VS_FDB_STATIC && !is_group(vs_fdb_entry_port(e))))
 		report(ctx, port, pkt);
+	return false;
 }
 
 /* May this port flood one more frame? */
@@ -233,8 +262,16 @@ static enum vs_drop copy_to_group(struct vs_ctx *ctx, const struct vs_port_hot *
 	return VS_DROP_NONE;
 }
 
+/* To one port, which its address is known at. */
+static void forward(struct vs_ctx *ctx, uint16_t in_port, uint16_t out, uint8_t index)
+{
+	vs_out_add(ctx, out, index);
+	vs_stats_add(VS_TERM_FORWARDED, &ctx->port_stats[in_port]->forwarded, 1);
+}
+
+/* @key: of the destination; @ret_out: the port that it goes to, not written if that is not one */
 static enum vs_drop find(struct vs_ctx *ctx, const struct vs_port_hot *port,
-			 const struct vs_pkt *pkt, uint8_t index)
+			 const struct vs_pkt *pkt, uint8_t index, uint64_t key, uint16_t *ret_out)
 {
 	const struct rte_ether_addr *dst = &vs_l2_eth(pkt)->dst_addr;
 	const struct vs_fdb_entry *e;
@@ -245,7 +282,7 @@ static enum vs_drop find(struct vs_ctx *ctx, const struct vs_port_hot *port,
 			return VS_DROP_RESERVED_MAC;
 		return flood(ctx, port, pkt, index, domain_of(ctx, pkt)->n);
 	}
-	e = look_up(ctx, port->fdb, pkt->fid, dst);
+	e = look_up(ctx, port->fdb, key, pkt->fid, dst);
 	out = e ? vs_fdb_entry_port(e) : VS_FDB_NO_PORT;
 	if (unlikely(out >= VS_PORTS_MAX)) {
 		const struct vs_group *group = ctx->conf->group;
@@ -258,25 +295,43 @@ static enum vs_drop find(struct vs_ctx *ctx, const struct vs_port_hot *port,
 	if (out == port->id)
 		return VS_DROP_HAIRPIN;
 
-	vs_out_add(ctx, out, index);
-	vs_stats_add(VS_TERM_FORWARDED, &ctx->port_stats[port->id]->forwarded, 1);
+	forward(ctx, port->id, out, index);
+	*ret_out = out;
 	return VS_DROP_NONE;
+}
+
+/* From the same sender to the same receiver? */
+static bool is_same_flow(const struct vs_pkt *a, const struct vs_pkt *b)
+{
+	return memcmp(a->hdr, b->hdr, 2 * RTE_ETHER_ADDR_LEN) == 0 && a->fid == b->fid &&
+	       a->in_port == b->in_port;
 }
 
 void vs_lookup(struct vs_ctx *ctx, struct vs_burst *burst)
 {
+	const struct vs_pkt *before = NULL; /* its source is known, and it went to @to alone */
+	uint16_t to = VS_FDB_NO_PORT;
 	unsigned int i;
 
 	for (i = 0; i < burst->n; i++) {
 		struct vs_pkt *pkt = &burst->pkt[i];
 		const struct vs_port_hot *port = &ctx->conf->port[pkt->in_port];
+		struct pair_key key;
 		enum vs_drop drop;
 
 		if (pkt->drop)
 			continue;
-		learn(ctx, port, pkt);
-		drop = find(ctx, port, pkt, (uint8_t)i);
+		if (before && is_same_flow(pkt, before)) {
+			forward(ctx, port->id, to, (uint8_t)i);
+			continue;
+		}
+		key = make_pair_key(pkt);
+		before = learn(ctx, port, pkt, key.src) ? pkt : NULL;
+		to = VS_FDB_NO_PORT;
+		drop = find(ctx, port, pkt, (uint8_t)i, key.dst, &to);
 		if (drop)
 			vs_pkt_drop(ctx, pkt, drop);
+		if (to == VS_FDB_NO_PORT)
+			before = NULL;
 	}
 }

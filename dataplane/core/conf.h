@@ -70,7 +70,7 @@ enum vs_port_flag {
 	VS_PORT_PRIORITY = 1 << 3, /* the 802.1p priority of its tags is kept */
 	/* its tx is told the worker in place of the sender's pair: a queue for each worker */
 	VS_PORT_TX_BY_WORKER = 1 << 4,
-	VS_PORT_MANY = 1 << 5,     /* an uplink: many senders stand behind it (fair.h) */
+	VS_PORT_MANY = 1 << 5, /* an uplink: many senders stand behind it (fair.h) */
 };
 
 /**

@@ -23,7 +23,7 @@ struct vs_held;
 
 /** Slots of the cache that finds again what every burst asks for. */
 enum {
-	VS_HINT_BITS = 9,
+	VS_HINT_BITS = 13,
 	VS_HINT_SLOTS = 1 << VS_HINT_BITS,
 };
 

@@ -23,10 +23,10 @@
  */
 static inline void vs_hdr_copy(uint8_t *to, const uint8_t *from, uint32_t n)
 {
-	if (n >= 64 && n <= 128) {
+	if (n > 64 && n <= 128) {
 		memcpy(to, from, 64);
 		memcpy(to + n - 64, from + n - 64, 64);
-	} else if (n >= 32 && n < 64) {
+	} else if (n >= 32 && n <= 64) {
 		memcpy(to, from, 32);
 		memcpy(to + n - 32, from + n - 32, 32);
 	} else {

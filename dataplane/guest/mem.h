@@ -9,6 +9,8 @@
 
 #include "dataplane/core/memfault.h"
 
+#include <rte_branch_prediction.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,6 +68,29 @@ static inline uint8_t *vs_mem_at(const struct vs_mem *mem, uint64_t gpa, uint64_
 
 		if (off < r->size && len <= r->size - off)
 			return r->host + off;
+	}
+	return NULL;
+}
+
+/**
+ * vs_mem_at_near() - vs_mem_at() for buffers that mostly lie in one region
+ * @near:	the region to look into first, of @mem; becomes the one that @gpa lies in
+ */
+static inline uint8_t *vs_mem_at_near(const struct vs_mem *mem, const struct vs_mem_region **near,
+				      uint64_t gpa, uint64_t len)
+{
+	const struct vs_mem_region *r = *near;
+	uint64_t off = gpa - r->gpa;
+	uint32_t i;
+
+	if (likely(off < r->size && len <= r->size - off))
+		return r->host + off;
+	for (i = 0, r = mem->region; i < mem->n; i++, r++) {
+		off = gpa - r->gpa;
+		if (off < r->size && len <= r->size - off) {
+			*near = r;
+			return r->host + off;
+		}
 	}
 	return NULL;
 }

@@ -10,7 +10,10 @@
 
 #include "dataplane/guest/ring.h"
 
+#include <rte_common.h>
+
 #include <endian.h>
+#include <string.h>
 
 /** Entries of an indirect table (QEMU's own limit for one). */
 enum {
@@ -174,6 +177,69 @@ static inline unsigned int vs_ring_waiting(struct vs_ring *ring)
 		return 0;
 	}
 	return n;
+}
+
+/**
+ * struct vs_ring_view - what a burst of usual frames needs of its ring
+ *
+ * Read once per burst and kept in registers: for all the compiler knows, a store into a guest's
+ * buffer changes a struct vs_ring.
+ */
+struct vs_ring_view {
+	const struct vring_desc *desc;
+	const struct vring_avail *avail;
+	const struct vs_mem *mem;
+	const struct vs_mem_region *near; /* where the last buffer lay */
+	uint32_t hdr_len;
+	uint16_t size;
+	uint16_t mask;
+};
+
+/** vs_ring_view() - the view of a ring that is in use. */
+static inline struct vs_ring_view vs_ring_view(const struct vs_ring *ring)
+{
+	return (struct vs_ring_view){
+		.desc = ring->desc,
+		.avail = ring->avail,
+		.mem = ring->mem,
+		.near = ring->mem->region,
+		.hdr_len = ring->hdr_len,
+		.size = ring->size,
+		.mask = (uint16_t)(ring->size - 1),
+	};
+}
+
+/** vs_view_head() - the head at free-running position @at of the available ring; any value. */
+static inline uint16_t vs_view_head(const struct vs_ring_view *view, uint16_t at)
+{
+	return vs_shared_load16(&view->avail->ring[at & view->mask]);
+}
+
+/** vs_view_at() - vs_mem_at() of the ring's memory. */
+static inline uint8_t *vs_view_at(struct vs_ring_view *view, uint64_t gpa, uint32_t len)
+{
+	return vs_mem_at_near(view->mem, &view->near, gpa, len);
+}
+
+/**
+ * vs_ring_put_used() - write used entries, which nobody sees before vs_ring_publish()
+ * @ring:	the ring
+ * @ahead:	how many unpublished ones there are before them
+ * @used:	@n entries, little-endian
+ * @n:		at most the ring's size
+ *
+ * In one go: the guest may be reading older entries of the same cache lines, so each line should
+ * change hands once.
+ */
+static inline void vs_ring_put_used(struct vs_ring *ring, uint16_t ahead,
+				    const struct vring_used_elem *used, unsigned int n)
+{
+	unsigned int at = (uint16_t)(ring->next_used + ahead) & (unsigned int)(ring->size - 1);
+	unsigned int first = RTE_MIN(n, ring->size - at);
+
+	memcpy(&ring->used->ring[at], used, first * sizeof(*used));
+	if (first < n)
+		memcpy(ring->used->ring, used + first, (n - first) * sizeof(*used));
 }
 
 /** vs_ring_publish() - make @n used entries visible, and call the guest if it asked for it. */

@@ -124,36 +124,35 @@ static enum vs_ring_fault take_chain(const struct vs_ring *ring, uint16_t head, 
  * The usual frame: virtio-net header and frame in one buffer, one descriptor. Return: false, and
  * nothing is taken, when it is not of that kind; then take_chain() says what it is.
  */
-static bool take_usual(const struct vs_ring *ring, struct vs_burst *burst, uint16_t head)
+static inline bool take_usual(struct vs_ring_view *view, struct vs_burst *burst, uint16_t head)
 {
 	const uint16_t other = VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT;
-	const struct vs_desc d = vs_shared_load_desc(&ring->desc[head]);
+	const struct vs_desc d = vs_shared_load_desc(&view->desc[head]);
 	struct vs_pkt *pkt = &burst->pkt[burst->n];
 	uint8_t *hdr = burst->hdr[burst->n].bytes;
 	const uint8_t *data;
 	uint32_t n;
 
-	if ((d.flags & other) || d.len < sizeof(pkt->vnet) || d.len > VS_CHAIN_BYTES_MAX)
+	if (unlikely((d.flags & other) || d.len < sizeof(pkt->vnet) || d.len > VS_CHAIN_BYTES_MAX))
 		return false;
-	data = vs_mem_at(ring->mem, d.addr, d.len);
-	if (!data)
+	data = vs_view_at(view, d.addr, d.len);
+	if (unlikely(!data))
 		return false;
 	*pkt = (struct vs_pkt){
 		.hdr = hdr,
 		.ext = &burst->ext[burst->n_ext],
-		.len = d.len - ring->hdr_len,
-		.in_port = ring->in_port,
+		.len = d.len - view->hdr_len,
 	};
-	if (likely(ring->hdr_len == sizeof(pkt->vnet)))
+	if (likely(view->hdr_len == sizeof(pkt->vnet)))
 		memcpy(&pkt->vnet, data, sizeof(pkt->vnet));
 	else
-		memcpy(&pkt->vnet, data, ring->hdr_len);
+		memcpy(&pkt->vnet, data, view->hdr_len);
 	n = RTE_MIN(pkt->len, (uint32_t)VS_HDR_BYTES);
-	vs_hdr_copy(hdr, data + ring->hdr_len, n);
+	vs_hdr_copy(hdr, data + view->hdr_len, n);
 	pkt->hdr_len = (uint16_t)n;
 	if (pkt->len > n) {
 		burst->ext[burst->n_ext++] = (struct vs_extent){
-			.data = data + ring->hdr_len + n,
+			.data = data + view->hdr_len + n,
 			.len = pkt->len - n,
 		};
 		pkt->n_ext = 1;
@@ -204,47 +203,52 @@ static __rte_noinline enum vs_ring_fault take_unusual(struct vs_ring *ring, stru
 	return VS_RING_OK;
 }
 
-static enum vs_ring_fault take_frame(struct vs_ring *ring, struct vs_burst *burst, uint16_t head)
+/* What stands at @burst->n afterwards is the frame, unless there was a fault. */
+static enum vs_ring_fault take_frame(struct vs_ring *ring, struct vs_ring_view *view,
+				     struct vs_burst *burst, uint16_t head)
 {
-	if (head >= ring->size)
+	if (unlikely(head >= view->size))
 		return VS_RING_HEAD_RANGE;
-	if (unlikely(!take_usual(ring, burst, head))) {
-		enum vs_ring_fault fault = take_unusual(ring, burst, head);
-
-		if (fault != VS_RING_OK)
-			return fault;
+	if (likely(take_usual(view, burst, head))) {
+		burst->pkt[burst->n].in_port = ring->in_port;
+		return VS_RING_OK;
 	}
-	ring->heads[ring->taken].id = htole32(head);
-	ring->heads[ring->taken++].len = 0;
-	burst->n++;
-	return VS_RING_OK;
+	return take_unusual(ring, burst, head);
+}
+
+/* Walking to its end cost as much as a visit may. */
+static bool was_long(const struct vs_pkt *pkt)
+{
+	return pkt->drop == VS_DROP_CHAIN_DESCS || pkt->drop == VS_DROP_CHAIN_BYTES;
 }
 
 void vs_ring_pull(struct vs_ring *ring, struct vs_burst *burst, unsigned int fanout)
 {
 	unsigned int waiting = RTE_MIN(vs_ring_waiting(ring), (unsigned int)VS_BURST_MAX);
+	struct vs_ring_view view = vs_ring_view(ring);
+	uint16_t at = ring->next_avail;
 	uint64_t cost = 0;
 
-	ring->taken = 0;
 	ring->walk_end_tsc = 0;
 	while (burst->n < waiting && cost < VS_VISIT_BYTES &&
 	       burst->n_ext + VS_CHAIN_DESCS_MAX <= VS_BURST_EXTENTS) {
-		uint16_t slot = ring->next_avail & (uint16_t)(ring->size - 1);
-		uint16_t head = vs_shared_load16(&ring->avail->ring[slot]);
-		enum vs_ring_fault fault = take_frame(ring, burst, head);
+		struct vs_pkt *pkt = &burst->pkt[burst->n];
+		uint16_t head = vs_view_head(&view, at);
+		enum vs_ring_fault fault = take_frame(ring, &view, burst, head);
 
-		if (fault != VS_RING_OK) {
+		if (unlikely(fault != VS_RING_OK)) {
 			if (fault != TIME_UP)
 				vs_ring_break(ring, fault);
 			break;
 		}
-		ring->next_avail++;
-		cost += vs_l2_cost(&burst->pkt[burst->n - 1], fanout);
-		/* Walking to its end cost as much as a visit may. */
-		if (burst->pkt[burst->n - 1].drop == VS_DROP_CHAIN_DESCS ||
-		    burst->pkt[burst->n - 1].drop == VS_DROP_CHAIN_BYTES)
+		ring->heads[burst->n++] = (struct vring_used_elem){.id = htole32(head)};
+		at++;
+		cost += vs_l2_cost(pkt, fanout);
+		if (unlikely(was_long(pkt)))
 			break;
 	}
+	ring->next_avail = at;
+	ring->taken = burst->n;
 	/* Zeros read from a region that this or another thread replaced are no frames. */
 	if (vs_mem_faults || __atomic_load_n(&ring->mem->lost, __ATOMIC_ACQUIRE)) {
 		burst->n = 0;
@@ -254,15 +258,9 @@ void vs_ring_pull(struct vs_ring *ring, struct vs_burst *burst, unsigned int fan
 
 void vs_ring_pull_done(struct vs_ring *ring)
 {
-	uint16_t i;
-
 	if (ring->taken == 0 || __atomic_load_n(&ring->mem->lost, __ATOMIC_RELAXED))
 		return;
-	for (i = 0; i < ring->taken; i++) {
-		uint16_t slot = (uint16_t)(ring->next_used + i) & (uint16_t)(ring->size - 1);
-
-		ring->used->ring[slot] = ring->heads[i];
-	}
+	vs_ring_put_used(ring, 0, ring->heads, ring->taken);
 	vs_ring_publish(ring, ring->taken);
 	ring->taken = 0;
 }

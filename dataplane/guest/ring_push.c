@@ -224,50 +224,64 @@ static uint8_t *put(uint8_t *to, const void *from, uint32_t len)
 
 /*
  * The usual case: the next buffer is one descriptor, and the frame fits. Return: false, and
- * nothing is taken, when it is not so; then write_frame() says what it is.
+ * nothing is written, when it is not so; then write_frame() says what it is.
  */
-static bool push_usual(struct sink *s, const struct vs_pkt *pkt)
+static inline bool put_usual(struct vs_ring_view *view, uint16_t head, const struct vs_pkt *pkt)
 {
 	const uint16_t kind = VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT;
 	const struct virtio_net_hdr_mrg_rxbuf vnet = {.num_buffers = htole16(1)};
-	struct vs_ring *ring = s->ring;
-	const uint16_t mask = (uint16_t)(ring->size - 1);
-	const uint32_t len = ring->hdr_len + pkt->len;
-	struct vring_used_elem *used;
 	struct vs_desc d;
-	uint16_t head;
-	uint8_t *at;
 	unsigned int i;
+	uint8_t *at;
 
-	if (s->waiting == 0 || s->call_descs >= VS_DELIVER_CALL_DESCS_MAX ||
-	    ring->fault != VS_RING_OK)
+	if (unlikely(head >= view->size))
 		return false;
-	head = vs_shared_load16(&ring->avail->ring[ring->next_avail & mask]);
-	if (head >= ring->size)
+	d = vs_shared_load_desc(&view->desc[head]);
+	if (unlikely((d.flags & kind) != VRING_DESC_F_WRITE || d.len < view->hdr_len + pkt->len))
 		return false;
-	d = vs_shared_load_desc(&ring->desc[head]);
-	if ((d.flags & kind) != VRING_DESC_F_WRITE || d.len < len)
-		return false;
-	at = vs_mem_at(ring->mem, d.addr, d.len);
-	if (!at)
+	at = vs_view_at(view, d.addr, d.len);
+	if (unlikely(!at))
 		return false;
 
-	if (likely(ring->hdr_len == sizeof(vnet)))
+	if (likely(view->hdr_len == sizeof(vnet)))
 		at = put(at, &vnet, sizeof(vnet));
 	else
-		at = put(at, &vnet, ring->hdr_len);
+		at = put(at, &vnet, view->hdr_len);
 	vs_hdr_copy(at, pkt->hdr, pkt->hdr_len);
 	at += pkt->hdr_len;
 	for (i = 0; i < pkt->n_ext; i++)
 		at = put(at, pkt->ext[i].data, pkt->ext[i].len);
-	used = &ring->used->ring[(uint16_t)(ring->next_used + s->pending) & mask];
-	used->id = htole32(head);
-	used->len = htole32(len);
-	ring->next_avail++;
-	s->call_descs++;
-	s->waiting--;
-	s->pending++;
 	return true;
+}
+
+/* Deliver frames as long as they are usual. Return: how many. */
+static unsigned int push_usual(struct sink *s, struct vs_pkt *const *pkt, unsigned int n)
+{
+	struct vring_used_elem used[VS_BURST_MAX];
+	struct vs_ring *ring = s->ring;
+	struct vs_ring_view view = vs_ring_view(ring);
+	uint16_t at = ring->next_avail;
+	unsigned int i;
+
+	if (ring->fault != VS_RING_OK || s->call_descs >= VS_DELIVER_CALL_DESCS_MAX)
+		return 0;
+	n = RTE_MIN(n, s->waiting);
+	n = RTE_MIN(n, VS_DELIVER_CALL_DESCS_MAX - s->call_descs);
+	for (i = 0; i < n; i++) {
+		uint16_t head = vs_view_head(&view, at);
+
+		if (unlikely(!put_usual(&view, head, pkt[i])))
+			break;
+		used[i].id = htole32(head);
+		used[i].len = htole32(view.hdr_len + pkt[i]->len);
+		at++;
+	}
+	vs_ring_put_used(ring, s->pending, used, i);
+	ring->next_avail = at;
+	s->call_descs += i;
+	s->waiting -= i;
+	s->pending = (uint16_t)(s->pending + i);
+	return i;
 }
 
 /* Write one frame and take its buffers, or leave everything as it was. */
@@ -293,9 +307,11 @@ void vs_ring_push(struct vs_ring *ring, struct vs_pkt *const *pkt, unsigned int 
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		if (likely(push_usual(&s, pkt[i])))
-			fate[i] = VS_DROP_NONE;
-		else
+		unsigned int usual = push_usual(&s, pkt + i, n - i);
+
+		memset(fate + i, VS_DROP_NONE, usual);
+		i += usual;
+		if (i < n)
 			fate[i] = (uint8_t)push_unusual(&s, pkt[i]);
 	}
 

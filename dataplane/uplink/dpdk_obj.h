@@ -19,10 +19,12 @@ struct event;
  * @next:	the first one that was not yet made a packet; what stands before it is free to go
  *		at rx_done
  * @n:		how many there are
+ * @unusual:	one of those before @next is no single buffer of the uplink's own pool
  */
 struct vs_dpdk_rxq {
 	uint16_t next;
 	uint16_t n;
+	bool unusual;
 	struct rte_mbuf *mbuf[VS_BURST_MAX];
 } __rte_cache_aligned;
 

@@ -27,6 +27,8 @@
 #include "dataplane/core/hdr.h"
 #include "dataplane/core/memfault.h"
 
+#include <rte_branch_prediction.h>
+
 #include <string.h>
 
 enum {
@@ -100,16 +102,41 @@ static void take_pieces(struct vs_pkt *pkt, struct vs_extent *ext, const struct 
 	}
 }
 
+/*
+ * The usual frame: in one piece, in a buffer of our own pool. Its second cache line, where ->next is,
+ * is not looked at.
+ */
+static bool is_usual(const struct vs_dpdk *dpdk, const struct rte_mbuf *m)
+{
+	return m->nb_segs == 1 && m->pool == dpdk->pool && may_edit(m);
+}
+
+static void take_usual(const struct vs_dpdk *dpdk, struct rte_mbuf *m, struct vs_burst *burst)
+{
+	struct vs_pkt *pkt = &burst->pkt[burst->n++];
+	uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
+	const uint32_t len = m->data_len;
+	const uint32_t n = RTE_MIN(len, (uint32_t)VS_HDR_BYTES);
+
+	*pkt = (struct vs_pkt){
+		.hdr = data,
+		.ext = &burst->ext[burst->n_ext],
+		.len = len,
+		.hdr_len = (uint16_t)n,
+		.n_ext = len > n,
+		.in_port = dpdk->port,
+	};
+	if (len > n)
+		burst->ext[burst->n_ext++] = (struct vs_extent){.data = data + n, .len = len - n};
+}
+
 /* Return: false, with nothing taken, when the burst has no room for the frame's pieces. */
-static bool take_frame(const struct vs_dpdk *dpdk, struct rte_mbuf *m, struct vs_burst *burst)
+static bool take_unusual(const struct vs_dpdk *dpdk, struct rte_mbuf *m, struct vs_burst *burst)
 {
 	struct vs_pkt *pkt = &burst->pkt[burst->n];
-	uint32_t pieces;
 	uint32_t len;
+	uint32_t pieces = measure(m, &len);
 
-	if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
-		put_tag_back(m);
-	pieces = measure(m, &len);
 	if (pieces > VS_BURST_EXTENTS - (uint32_t)burst->n_ext && burst->n)
 		return false;
 	*pkt = (struct vs_pkt){
@@ -129,6 +156,20 @@ static bool take_frame(const struct vs_dpdk *dpdk, struct rte_mbuf *m, struct vs
 	return true;
 }
 
+static bool take_frame(const struct vs_dpdk *dpdk, struct vs_dpdk_rxq *q, struct vs_burst *burst)
+{
+	struct rte_mbuf *m = q->mbuf[q->next];
+
+	if (unlikely(m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED))
+		put_tag_back(m);
+	if (likely(is_usual(dpdk, m) && burst->n_ext < VS_BURST_EXTENTS)) {
+		take_usual(dpdk, m, burst);
+		return true;
+	}
+	q->unusual = true;
+	return take_unusual(dpdk, m, burst);
+}
+
 static void dpdk_rx(void *dev, unsigned int pair, unsigned int fanout, struct vs_burst *burst)
 {
 	struct vs_dpdk *dpdk = dev;
@@ -143,7 +184,7 @@ static void dpdk_rx(void *dev, unsigned int pair, unsigned int fanout, struct vs
 		q->n = rte_eth_rx_burst(dpdk->eth, (uint16_t)pair, q->mbuf, VS_BURST_MAX);
 	}
 	while (q->next < q->n && cost < VS_VISIT_BYTES) {
-		if (!take_frame(dpdk, q->mbuf[q->next], burst))
+		if (!take_frame(dpdk, q, burst))
 			break;
 		q->next++;
 		cost += vs_l2_cost(&burst->pkt[burst->n - 1], fanout);
@@ -162,7 +203,11 @@ static void dpdk_rx_done(void *dev, unsigned int pair)
 	q = &dpdk->rxq[pair];
 	if (q->next == 0)
 		return;
-	rte_pktmbuf_free_bulk(q->mbuf, q->next);
+	if (likely(!q->unusual))
+		rte_mempool_put_bulk(dpdk->pool, (void *const *)q->mbuf, q->next);
+	else
+		rte_pktmbuf_free_bulk(q->mbuf, q->next);
+	q->unusual = false;
 	left = (uint16_t)(q->n - q->next);
 	if (left)
 		memmove(q->mbuf, q->mbuf + q->next, left * sizeof(q->mbuf[0]));
@@ -178,6 +223,7 @@ void vs_dpdk_ops_drain(struct vs_dpdk *dpdk)
 		struct vs_dpdk_rxq *q = &dpdk->rxq[i];
 
 		rte_pktmbuf_free_bulk(q->mbuf, q->n);
+		q->unusual = false;
 		q->next = 0;
 		q->n = 0;
 	}
@@ -216,32 +262,63 @@ static bool write_bytes(struct sink *s, const uint8_t *from, uint32_t len)
 	return true;
 }
 
-static bool write_frame(struct sink *s, const struct vs_pkt *pkt)
+/* A frame that fits into one buffer. */
+static void write_usual(struct rte_mbuf *m, const struct vs_pkt *pkt)
 {
 	static const uint8_t zeros[FRAME_MIN];
+	uint8_t *at = rte_pktmbuf_mtod(m, uint8_t *);
+	uint32_t len = pkt->len;
+	unsigned int i;
+
+	vs_hdr_copy(at, pkt->hdr, pkt->hdr_len);
+	at += pkt->hdr_len;
+	for (i = 0; i < pkt->n_ext; i++) {
+		memcpy(at, pkt->ext[i].data, pkt->ext[i].len);
+		at += pkt->ext[i].len;
+	}
+	if (unlikely(len < FRAME_MIN)) {
+		memcpy(at, zeros, FRAME_MIN - len);
+		len = FRAME_MIN;
+	}
+	m->data_len = (uint16_t)len;
+	m->pkt_len = len;
+}
+
+static bool write_unusual(struct sink *s, const struct vs_pkt *pkt)
+{
 	bool ok = write_bytes(s, pkt->hdr, pkt->hdr_len);
 	unsigned int i;
 
 	for (i = 0; i < pkt->n_ext && ok; i++)
 		ok = write_bytes(s, pkt->ext[i].data, pkt->ext[i].len);
-	if (ok && s->head->pkt_len < FRAME_MIN)
-		ok = write_bytes(s, zeros, FRAME_MIN - s->head->pkt_len);
 	return ok;
 }
 
-/* Return: a copy of the frame, or NULL when the pool is empty. */
-static struct rte_mbuf *copy_frame(const struct vs_dpdk *dpdk, const struct vs_pkt *pkt)
+/* Copy the frame into @m and more buffers. Return: false when the pool is empty. */
+static bool write_frame(const struct vs_dpdk *dpdk, struct rte_mbuf *m, const struct vs_pkt *pkt)
 {
-	struct sink s = {.dpdk = dpdk, .head = rte_pktmbuf_alloc(dpdk->pool)};
+	struct sink s = {.dpdk = dpdk, .head = m, .tail = m};
 
-	if (!s.head)
-		return NULL;
-	s.tail = s.head;
-	if (!write_frame(&s, pkt)) {
-		rte_pktmbuf_free(s.head);
-		return NULL;
+	/* A buffer has room for the shortest frame, always (dpdk_plan.c). */
+	if (unlikely(pkt->len > dpdk->room))
+		return write_unusual(&s, pkt);
+	write_usual(m, pkt);
+	return true;
+}
+
+/* Return: how many buffers there were, fewer than @n when the pool is empty. */
+static unsigned int take_buffers(const struct vs_dpdk *dpdk, struct rte_mbuf **mbuf, unsigned int n)
+{
+	unsigned int i;
+
+	if (likely(rte_pktmbuf_alloc_bulk(dpdk->pool, mbuf, n) == 0))
+		return n;
+	for (i = 0; i < n; i++) {
+		mbuf[i] = rte_pktmbuf_alloc(dpdk->pool);
+		if (!mbuf[i])
+			break;
 	}
-	return s.head;
+	return i;
 }
 
 static bool is_tagged(const struct vs_pkt *pkt)
@@ -254,8 +331,9 @@ static bool is_tagged(const struct vs_pkt *pkt)
 
 static bool fits(const struct vs_dpdk *dpdk, const struct vs_pkt *pkt)
 {
-	return pkt->len <=
-	       dpdk->mtu + RTE_ETHER_HDR_LEN + (is_tagged(pkt) ? (uint32_t)RTE_VLAN_HLEN : 0);
+	const uint32_t most = dpdk->mtu + RTE_ETHER_HDR_LEN;
+
+	return pkt->len <= most || (pkt->len <= most + RTE_VLAN_HLEN && is_tagged(pkt));
 }
 
 static void send_burst(struct vs_dpdk *dpdk, uint16_t queue, struct vs_pkt *const *pkt,
@@ -263,6 +341,7 @@ static void send_burst(struct vs_dpdk *dpdk, uint16_t queue, struct vs_pkt *cons
 {
 	struct rte_mbuf *mbuf[VS_BURST_MAX];
 	uint8_t of[VS_BURST_MAX]; /* the frame that a buffer is a copy of */
+	unsigned int have = take_buffers(dpdk, mbuf, n);
 	uint16_t sent = 0;
 	uint16_t m = 0;
 	unsigned int i;
@@ -272,12 +351,17 @@ static void send_burst(struct vs_dpdk *dpdk, uint16_t queue, struct vs_pkt *cons
 		if (!fits(dpdk, pkt[i]))
 			continue;
 		fate[i] = VS_DROP_UPLINK_FULL;
-		mbuf[m] = copy_frame(dpdk, pkt[i]);
-		if (mbuf[m])
+		if (m == have)
+			continue;
+		if (likely(write_frame(dpdk, mbuf[m], pkt[i]))) {
 			of[m++] = (uint8_t)i;
+		} else {
+			rte_pktmbuf_free(mbuf[m]);
+			mbuf[m] = mbuf[--have];
+		}
 	}
 	if (vs_mem_is_lost()) {
-		rte_pktmbuf_free_bulk(mbuf, m);
+		rte_pktmbuf_free_bulk(mbuf, have);
 		memset(fate, VS_DROP_MEM_LOST, n);
 		return;
 	}
@@ -285,8 +369,8 @@ static void send_burst(struct vs_dpdk *dpdk, uint16_t queue, struct vs_pkt *cons
 		sent = rte_eth_tx_burst(dpdk->eth, queue, mbuf, m);
 	for (i = 0; i < sent; i++)
 		fate[of[i]] = VS_DROP_NONE;
-	if (sent < m)
-		rte_pktmbuf_free_bulk(mbuf + sent, m - sent);
+	if (sent < have)
+		rte_pktmbuf_free_bulk(mbuf + sent, have - sent);
 }
 
 static void dpdk_tx(void *dev, unsigned int pair, struct vs_pkt *const *pkt, unsigned int n,

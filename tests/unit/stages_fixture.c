@@ -25,6 +25,8 @@ static void fake_rx(void *arg, unsigned int pair, unsigned int fanout, struct vs
 	unsigned int i;
 
 	dev->fanout = fanout;
+	dev->given_back = false;
+	dev->burst = burst;
 	for (i = 0; i < dev->n_send; i++) {
 		struct vs_pkt *pkt = &burst->pkt[i];
 
@@ -41,6 +43,7 @@ static void fake_rx_done(void *arg, unsigned int pair)
 	struct sf_dev *dev = arg;
 
 	dev->rx_done++;
+	dev->given_back = true;
 }
 
 /* Bytes of a frame, as many as fit. */
@@ -71,6 +74,18 @@ static bool is_foreign(const struct vs_port_hot *hot, const struct vs_pkt *pkt)
 	       !vs_trunk_allows(hot->trunk, vid) || (b[14] & 0x10);
 }
 
+/*
+ * Has the sender its descriptors back already? Killed now, the switch would lose the frame. One that
+ * waited for another worker is a copy, and not of the burst any more.
+ */
+static bool is_too_late(const struct sf_dev *dev, const struct vs_pkt *pkt)
+{
+	const struct sf_dev *from = dev - dev->id + pkt->in_port;
+
+	return pkt->in_port < SF_PORTS && from->given_back && pkt >= from->burst->pkt &&
+	       pkt < from->burst->tagged + VS_BURST_MAX;
+}
+
 static void fake_tx(void *arg, unsigned int pair, struct vs_pkt *const *pkt, unsigned int n,
 		    uint8_t *fate)
 {
@@ -82,7 +97,8 @@ static void fake_tx(void *arg, unsigned int pair, struct vs_pkt *const *pkt, uns
 		dev->was_lost = dev->mem_lost();
 	for (i = 0; i < n; i++) {
 		fate[i] = dev->fate[i];
-		if (pkt[i]->drop || dev->id == pkt[i]->in_port || is_foreign(dev->hot, pkt[i]))
+		if (pkt[i]->drop || dev->id == pkt[i]->in_port || is_foreign(dev->hot, pkt[i]) ||
+		    is_too_late(dev, pkt[i]))
 			dev->wrong++;
 		if (fate[i]) {
 			dev->refused++;
@@ -136,7 +152,7 @@ struct sf *sf_new(void)
 	s->conf->domain = calloc(s->conf->n_fids, sizeof(*s->conf->domain));
 	assert_non_null(s->conf->domain);
 	assert_int_equal(vs_rcu_init(&s->rcu), 0);
-	assert_int_equal(vs_fdb_new(&s->rcu, 1024, &s->fdb), 0);
+	assert_int_equal(vs_fdb_new(&s->rcu, 2 * VS_HINT_SLOTS, &s->fdb), 0);
 	assert_int_equal(vs_event_ring_init(&s->ctx->events, 0), 0);
 	for (i = 0; i < SF_PORTS; i++) {
 		s->dev[i].id = i;

@@ -28,7 +28,9 @@ struct sf_dev {
 	unsigned int n_send;
 	unsigned int fanout; /* what rx was told */
 	unsigned int rx_done;
-	unsigned int pair; /* of the last tx */
+	const struct vs_burst *burst; /* that rx filled last */
+	bool given_back;              /* rx_done was called for what rx handed over last */
+	unsigned int pair;            /* of the last tx */
 	unsigned int got;
 	uint64_t got_bytes;
 	uint8_t last[2048]; /* the last frame, as far as it was there */
@@ -40,7 +42,7 @@ struct sf_dev {
 	uint8_t fate[VS_BURST_MAX];       /* what tx answers */
 	unsigned int order[VS_BURST_MAX]; /* a number found in byte 14.. of each frame */
 	unsigned int refused;
-	unsigned int wrong; /* frames that this port must not get, or not in this form */
+	unsigned int wrong; /* frames that this port must not get, not in this form, or not then */
 	const struct vs_port_hot *hot;
 };
 
