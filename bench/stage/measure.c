@@ -22,8 +22,14 @@ struct runner {
 	uint64_t *ticks; /* [stage][turn] */
 };
 
-/* Run the stages of one group, the whole pipeline or its single stages, on a burst. */
-static int run_group(struct vss_world *w, struct runner *r, bool whole)
+/* Does one stage take a burst from its beginning to its end? */
+static bool is_whole(const struct vss_stage *s)
+{
+	return s->kind == VSS_WHOLE || s->kind == VSS_ROUND;
+}
+
+/* Run stages @first to @last - 1 on a burst, but those that are not of this case. */
+static int run_group(struct vss_world *w, struct runner *r, size_t first, size_t last)
 {
 	size_t i;
 	int err;
@@ -31,20 +37,27 @@ static int run_group(struct vss_world *w, struct runner *r, bool whole)
 	err = vss_world_offer(w);
 	if (err)
 		return err;
-	for (i = 0; i < vss_n_stages; i++) {
-		const struct vss_stage *s = &vss_stages[i];
-
-		if (vss_stage_in(s, w->kind) && (s->kind == VSS_WHOLE) == whole)
+	for (i = first; i < last; i++) {
+		if (vss_stage_in(&vss_stages[i], w->kind))
 			r->run(r, i, w);
 	}
 	return vss_world_collect(w);
 }
 
+/* A burst for the single stages, which stand first, and one for each that is the whole of it. */
 static int run_burst(struct vss_world *w, struct runner *r)
 {
-	int err = run_group(w, r, false);
+	size_t i = 0;
+	int err;
 
-	return err ? err : run_group(w, r, true);
+	while (i < vss_n_stages && !is_whole(&vss_stages[i]))
+		i++;
+	err = run_group(w, r, 0, i);
+	for (; i < vss_n_stages && !err; i++) {
+		if (vss_stage_in(&vss_stages[i], w->kind))
+			err = run_group(w, r, i, i + 1);
+	}
+	return err;
 }
 
 static void run_plain(struct runner *r, size_t stage, struct vss_world *w)

@@ -40,8 +40,16 @@ enum {
 	VSS_RING = 256,
 	VSS_FID = 1,
 	VSS_SWITCH = 0,
-	/* Queue pairs of guests that are connected and send nothing, for the stage "sweep". */
+	/* Queue pairs of guests that are connected and send nothing. */
 	VSS_IDLE = 12 * VSS_FRAMES,
+};
+
+/** Workers that do not run, by what they have to visit. */
+enum vss_worker {
+	VSS_WORKER_IDLE,  /* VSS_IDLE queue pairs that send nothing */
+	VSS_WORKER_ALONE, /* the sender */
+	VSS_WORKER_BUSY,  /* the sender and the idle ones */
+	VSS_WORKERS,
 };
 
 /** Who receives the frames of a burst. */
@@ -84,7 +92,7 @@ extern const size_t vss_n_cases;
  * @from:	port 0 of @conf
  * @fdb:	of the switch
  * @scratch:	a table that new addresses are learnt in
- * @schedule:	of a worker that has VSS_IDLE queue pairs to look after
+ * @schedule:	of each worker
  * @sink:	results of functions that are called for their cost only
  * @bursts:	sent so far
  */
@@ -96,7 +104,7 @@ struct vss_world {
 	const struct vs_port_hot *from;
 	struct vs_fdb *fdb;
 	struct vs_fdb *scratch;
-	struct vs_schedule *schedule;
+	struct vs_schedule *schedule[VSS_WORKERS];
 	uintptr_t sink;
 	uint64_t bursts;
 
@@ -107,7 +115,7 @@ struct vss_world {
 	struct vsg_guest *driver[VSS_PORTS];
 	struct vs_port_stats stats[VSS_PORTS];
 	uint16_t members[VSS_PORTS];
-	struct vs_poll idle[VSS_IDLE];
+	struct vs_poll polls[1 + VSS_IDLE]; /* the sender, then the idle ones */
 	char dir[32];
 	int starting; /* drivers that are not up yet, or -errno of the one that failed */
 };
@@ -161,6 +169,7 @@ enum vss_kind {
 	VSS_PIPELINE, /* a stage of pipeline.c; these stand here in its order */
 	VSS_PART,     /* a function that a stage or control calls, once per frame */
 	VSS_WHOLE,    /* all of it */
+	VSS_ROUND,    /* a round of the worker, in which that happens */
 };
 
 /**
@@ -189,7 +198,7 @@ const struct vss_stage *vss_stage_find(const char *name);
 /** vss_stage_in() - is the stage measured in this case? */
 bool vss_stage_in(const struct vss_stage *stage, const struct vss_case *kind);
 
-/** vss_kind_name() - "empty", "ends", "pipeline", "part" or "whole". */
+/** vss_kind_name() - "empty", "ends", "pipeline", "part", "whole" or "round". */
 const char *vss_kind_name(enum vss_kind kind);
 
 /**

@@ -28,9 +28,14 @@
 	X(rx_done, "rx-done", VSS_ENDS, "rx_done", give_back(w))                        \
 	X(fdb_learn, "fdb-learn", VSS_PART, "vs_fdb_learn", learn_all(w))               \
 	X(fdb_relearn, "fdb-relearn", VSS_PART, "vs_fdb_learn", learn_all(w))           \
-	X(sweep, "sweep", VSS_PART, "vs_schedule_round", look_around(w))                \
+	X(sweep, "sweep", VSS_PART, "vs_schedule_round",                                \
+	  look_around(w, VSS_WORKER_IDLE))                                              \
 	X(visit, "visit", VSS_WHOLE, "vs_pipeline_visit",                               \
-	  (void)vs_pipeline_visit(w->ctx, w->from, 0, w->burst))
+	  (void)vs_pipeline_visit(w->ctx, w->from, 0, w->burst))                        \
+	X(round, "round", VSS_ROUND, "vs_schedule_round",                               \
+	  look_around(w, VSS_WORKER_ALONE))                                             \
+	X(round_idle, "round-idle", VSS_ROUND, "vs_schedule_round",                     \
+	  look_around(w, VSS_WORKER_BUSY))
 /* clang-format on */
 
 static inline void read_tags(struct vss_world *w)
@@ -71,13 +76,15 @@ static inline void learn_all(struct vss_world *w)
 	}
 }
 
-/* A round that finds nothing. The worker's clock stands still for the other stages. */
-static inline void look_around(struct vss_world *w)
+/* A round of one worker. The clock stands still for the other stages. */
+static inline void look_around(struct vss_world *w, enum vss_worker worker)
 {
 	const uint64_t now_tsc = w->ctx->now_tsc;
 	const uint32_t now_s = w->ctx->now_s;
 
-	w->sink += vs_schedule_round(w->schedule, w->ctx);
+	w->ctx->worker = (uint16_t)worker;
+	w->sink += vs_schedule_round(w->schedule[worker], w->ctx);
+	w->ctx->worker = 0;
 	w->ctx->now_tsc = now_tsc;
 	w->ctx->now_s = now_s;
 }
@@ -120,14 +127,14 @@ const struct vss_stage *vss_stage_find(const char *name)
 
 bool vss_stage_in(const struct vss_stage *stage, const struct vss_case *kind)
 {
-	return stage->kind != VSS_PART || kind->parts;
+	return (stage->kind != VSS_PART && stage->kind != VSS_ROUND) || kind->parts;
 }
 
 const char *vss_kind_name(enum vss_kind kind)
 {
 	static const char *const names[] = {
 		[VSS_EMPTY] = "empty", [VSS_ENDS] = "ends",   [VSS_PIPELINE] = "pipeline",
-		[VSS_PART] = "part",   [VSS_WHOLE] = "whole",
+		[VSS_PART] = "part",   [VSS_WHOLE] = "whole", [VSS_ROUND] = "round",
 	};
 
 	return names[kind];

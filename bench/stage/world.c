@@ -202,25 +202,34 @@ static void fill_idle(struct vss_world *w)
 		w->conf->port[id] = w->conf->port[1 + i % VSS_RECEIVERS];
 		w->conf->port[id].id = id;
 		w->ctx->port_stats[id] = &w->stats[1 + i % VSS_RECEIVERS];
-		w->idle[i] = (struct vs_poll){.port = id, .pair = 0};
+		w->polls[1 + i] = (struct vs_poll){.port = id, .pair = 0};
 	}
-	w->conf->work[0] = (struct vs_poll_list){.poll = w->idle, .n = VSS_IDLE};
+	w->polls[0] = (struct vs_poll){.port = 0, .pair = 0};
+	w->conf->work[VSS_WORKER_IDLE] = (struct vs_poll_list){w->polls + 1, VSS_IDLE};
+	w->conf->work[VSS_WORKER_ALONE] = (struct vs_poll_list){w->polls, 1};
+	w->conf->work[VSS_WORKER_BUSY] = (struct vs_poll_list){w->polls, 1 + VSS_IDLE};
 }
 
 /*
- * A round of a worker that has gathered what it watches; it does that anew every second, and not
- * within what is measured.
+ * Rounds of workers that have gathered what they watch; they do that anew every second, and not
+ * within what is measured. Whoever serves the sender found frames in the round before.
  */
-static void ready_schedule(struct vss_world *w)
+static void ready_schedules(struct vss_world *w)
 {
 	const uint64_t margin = rte_get_tsc_hz() / 20;
 	const uint64_t now_tsc = w->ctx->now_tsc;
 	const uint32_t now_s = w->ctx->now_s;
 	uint64_t now = rte_rdtsc();
+	unsigned int i;
 
 	while (vs_clock_seconds(now) != vs_clock_seconds(now + margin))
 		now = rte_rdtsc();
-	(void)vs_schedule_round(w->schedule, w->ctx);
+	for (i = 0; i < VSS_WORKERS; i++) {
+		w->ctx->worker = (uint16_t)i;
+		(void)vs_schedule_round(w->schedule[i], w->ctx);
+		w->schedule[i]->dry = i == VSS_WORKER_IDLE;
+	}
+	w->ctx->worker = 0;
 	w->ctx->now_tsc = now_tsc;
 	w->ctx->now_s = now_s;
 }
@@ -260,11 +269,17 @@ static void fill_conf(struct vss_world *w)
 
 static int new_worker(struct vss_world *w)
 {
+	unsigned int i;
 	int err;
 
 	w->ctx = rte_zmalloc("vss_ctx", sizeof(*w->ctx), RTE_CACHE_LINE_SIZE);
 	w->burst = rte_zmalloc("vss_burst", sizeof(*w->burst), RTE_CACHE_LINE_SIZE);
-	w->schedule = rte_zmalloc("vss_schedule", sizeof(*w->schedule), RTE_CACHE_LINE_SIZE);
+	for (i = 0; i < VSS_WORKERS; i++) {
+		w->schedule[i] = rte_zmalloc("vss_schedule", sizeof(*w->schedule[i]),
+					     RTE_CACHE_LINE_SIZE);
+		if (!w->schedule[i])
+			return -ENOMEM;
+	}
 	w->conf = rte_zmalloc("vss_conf", sizeof(*w->conf), RTE_CACHE_LINE_SIZE);
 	w->base = event_base_new();
 	if (w->conf) {
@@ -273,7 +288,7 @@ static int new_worker(struct vss_world *w)
 					      w->conf->n_fids * sizeof(*w->conf->domain),
 					      RTE_CACHE_LINE_SIZE);
 	}
-	if (!w->ctx || !w->burst || !w->schedule || !w->conf || !w->conf->domain || !w->base)
+	if (!w->ctx || !w->burst || !w->conf || !w->conf->domain || !w->base)
 		return -ENOMEM;
 	err = vs_event_ring_init(&w->ctx->events, 0);
 	if (err)
@@ -354,7 +369,8 @@ void vss_world_free(struct vss_world *w)
 		vs_event_ring_fini(&w->ctx->events);
 	rte_free(w->ctx);
 	rte_free(w->burst);
-	rte_free(w->schedule);
+	for (i = 0; i < VSS_WORKERS; i++)
+		rte_free(w->schedule[i]);
 	if (w->conf)
 		rte_free(w->conf->domain);
 	rte_free(w->conf);
@@ -373,7 +389,7 @@ int vss_world_offer(struct vss_world *w)
 	w->burst->n = 0;
 	w->burst->n_ext = 0;
 	if (w->kind->parts)
-		ready_schedule(w);
+		ready_schedules(w);
 	w->ctx->pair = 0;
 	w->ctx->flooded_bytes = 0;
 	/* New addresses are new again, and may be reported. */

@@ -27,6 +27,8 @@ IN_FLIGHT_VETH = 256
 RATES_MPPS = (0.5, 1, 2, 4, 6, 8, 12)
 SCALE = (2, 4, 8, 16, 32, 64)
 SCALE_FULL = (128, 256, 384)
+# As many queue pairs as there can be, of guests that have several.
+SHAPES = ((256, 2), (128, 4))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Workload:
     chart `group`, if it is one point of a line. A workload that `needs` a feature of ours waits
     for it; with `waits` "vmswitch" only we wait, and the peers are measured. `learn_rate` is how
     many addresses each guest shows the switch a second, 0: as fast as it goes. `way` is what lies
-    between the stations (nets.py); with `static` their addresses are entered, not learnt."""
+    between the stations (nets.py); with `static` their addresses are entered, not learnt.
+    `queue_pairs` is what each guest has."""
 
     name: str
     text: str
@@ -56,6 +59,7 @@ class Workload:
     in_flight: int = IN_FLIGHT
     way: str = ""
     static: bool = False
+    queue_pairs: int = 1
 
     def interfaces(self):
         """Stations that are interfaces; they have the last numbers."""
@@ -70,11 +74,11 @@ class Workload:
         return self.size + (" wire" if self.interfaces() else "")
 
     def flows(self):
-        """Pairs of a sender and a receiver."""
+        """Pairs of a sender and a receiver, for each of its queue pairs."""
         talking = self.guests - self.quiet
         if self.flow != "pairs":
-            return talking - 1
-        return talking // 2 if "--one-way" in self.options else talking
+            return (talking - 1) * self.queue_pairs
+        return (talking // 2 if "--one-way" in self.options else talking) * self.queue_pairs
 
     def window(self):
         """Frames that each flow has in flight."""
@@ -89,6 +93,8 @@ class Workload:
             words += ["--macs", str(self.macs)]
         if self.quiet:
             words += ["--quiet-guests", str(self.quiet)]
+        if self.queue_pairs > 1:
+            words += ["--pairs", str(self.queue_pairs)]
         return [*words, *self.options]
 
 
@@ -119,12 +125,18 @@ def _pairs():
                    macs=15600, learn_rate=LEARN_RATE, peers="vmswitch")
     yield Workload("quiet-62", "a pair, and 62 guests that are quiet", guests=64, quiet=62,
                    peers="vmswitch", kind="fair")
+    yield Workload("quiet-382", "a pair, and 382 guests that are quiet", guests=384, quiet=382,
+                   peers="vmswitch")
 
 
 def _many():
     for n in (*SCALE, *SCALE_FULL):
         yield Workload(f"scale-{n}", f"{n} guests in pairs, 64 bytes", guests=n, peers="vmswitch",
                        group="scale", x=n)
+    for n, pairs in SHAPES:
+        yield Workload(f"scale-{n}x{pairs}", f"{n} guests in pairs, {pairs} queue pairs each, 64 "
+                       "bytes", guests=n, peers="vmswitch", kind="fair",
+                       queue_pairs=pairs)
     yield Workload("all-to-one-8", "seven guests send to one, 64 bytes", guests=8,
                    flow="all-to-one", peers="vmswitch", kind="fair")
     yield Workload("one-to-all-8", "one guest sends to seven, 64 bytes", guests=8,
