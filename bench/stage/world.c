@@ -275,8 +275,8 @@ static int new_worker(struct vss_world *w)
 	w->ctx = rte_zmalloc("vss_ctx", sizeof(*w->ctx), RTE_CACHE_LINE_SIZE);
 	w->burst = rte_zmalloc("vss_burst", sizeof(*w->burst), RTE_CACHE_LINE_SIZE);
 	for (i = 0; i < VSS_WORKERS; i++) {
-		w->schedule[i] = rte_zmalloc("vss_schedule", sizeof(*w->schedule[i]),
-					     RTE_CACHE_LINE_SIZE);
+		w->schedule[i] =
+			rte_zmalloc("vss_schedule", sizeof(*w->schedule[i]), RTE_CACHE_LINE_SIZE);
 		if (!w->schedule[i])
 			return -ENOMEM;
 	}
