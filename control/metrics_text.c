@@ -2,6 +2,7 @@
 #include "control/metrics_text.h"
 
 #include "control/model.h"
+#include "control/model_show.h"
 #include "control/server.h"
 
 #include <event2/buffer.h>

@@ -17,6 +17,7 @@
 #define VS_CONTROL_MODEL_PRIV_H
 
 #include "control/model.h"
+#include "control/model_show.h"
 #include "dataplane/core/clock.h"
 #include "dataplane/fdb.h"
 #include "dataplane/worker.h"

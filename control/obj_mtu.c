@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/obj_port.h"
 
+#include "control/model_show.h"
+
 static uint32_t origin_of(enum vs_mtu_from from)
 {
 	switch (from) {

@@ -4,6 +4,8 @@
  */
 #include "control/obj.h"
 
+#include "control/model_show.h"
+
 static int put_stats(const struct vs_stats_view *view, void *ctx)
 {
 	const struct vs_port_stats *c = &view->counters;

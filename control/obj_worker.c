@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/obj.h"
 
+#include "control/model_show.h"
+
 static int put(const struct vs_worker_view *view, void *ctx)
 {
 	struct vs_msg *msg = vs_call_begin(ctx);

@@ -257,11 +257,11 @@ def test_offered(lan):
     guest = lan.add("a", start=False)
     guest.step_connect()
     offered = guest.call(Req.GET_FEATURES).u64
-    names = {15: "MRG_RXBUF", 22: "MQ", 28: "INDIRECT_DESC", 29: "EVENT_IDX",
+    names = {3: "MTU", 15: "MRG_RXBUF", 22: "MQ", 28: "INDIRECT_DESC", 29: "EVENT_IDX",
              30: "PROTOCOL_FEATURES", 32: "VERSION_1"}
     assert {bit for bit in range(64) if offered >> bit & 1} == set(names)
     protocol = guest.call(Req.GET_PROTOCOL_FEATURES).u64
-    assert {bit for bit in range(64) if protocol >> bit & 1} == {0, 3}      # MQ, REPLY_ACK
+    assert {bit for bit in range(64) if protocol >> bit & 1} == {0, 3, 4}   # MQ, REPLY_ACK, NET_MTU
 
 
 def test_port_show(lan):

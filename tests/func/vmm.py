@@ -7,8 +7,9 @@ import time
 
 from evil import EVIL, PEER
 from victim import numbered
-from vsguest import (F_PROTOCOL, F_VERSION_1, MSG_NEED_REPLY, MSG_VERSION, PF_MQ, PF_NET_MTU, PF_REPLY_ACK,
-                     Backdoor, Guest, Req, mem_table, u64, vring_addr, vring_fd, vring_state)
+from vsguest import (F_PROTOCOL, F_VERSION_1, MSG_NEED_REPLY, MSG_VERSION, PF_MQ, PF_NET_MTU,
+                     PF_REPLY_ACK, Backdoor, Guest, Req, mem_table, u64, vring_addr, vring_fd,
+                     vring_state)
 
 MIB = 1 << 20
 GPA, UVA = 0, 1 << 40           # of our one region

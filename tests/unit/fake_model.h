@@ -11,6 +11,7 @@
 
 #include "control/config.h"
 #include "control/model.h"
+#include "control/model_show.h"
 #include "control/model_capture.h"
 #include "control/proto.h"
 #include "control/store.h"

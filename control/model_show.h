@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What can be asked of the model beyond its objects (control/model.h): counters, how long frames
+ * may be, what the workers do, and whether the counters add up.
+ *
+ * Control thread only.
+ */
+#ifndef VS_CONTROL_MODEL_SHOW_H
+#define VS_CONTROL_MODEL_SHOW_H
+
+#include "control/fail.h"
+#include "control/model.h"
+#include "dataplane/core/stats.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- counters ---- */
+
+/**
+ * struct vs_stats_view - counters of one port, summed over the workers
+ * @counters:	samples in it are the newest ones
+ */
+struct vs_stats_view {
+	const char *port;
+	const char *sw;
+	const char *vm;
+	struct vs_port_stats counters;
+};
+
+/** vs_stats_each() - visit the counters of all ports, or of @port (NULL: all). */
+int vs_stats_each(struct vs_model *m, const char *port,
+		  int (*visit)(const struct vs_stats_view *view, void *ctx), void *ctx,
+		  struct vs_fail *fail);
+
+/** vs_stats_tsc_age_ms() - milliseconds since a time stamp of a sample. */
+uint64_t vs_stats_tsc_age_ms(uint64_t when_tsc);
+
+/* ---- MTU ---- */
+
+/** Where the MTU of a hop comes from. */
+enum vs_mtu_from {
+	VS_MTU_FROM_SET = 1, /* the user gave it to the port */
+	VS_MTU_FROM_AUTO,    /* none was given */
+	VS_MTU_FROM_DEVICE,  /* its interface or device has it */
+	VS_MTU_FROM_SWITCH,  /* the user gave it to the switch, and the port would carry more */
+};
+
+/**
+ * struct vs_mtu_view - one port on one network (a VLAN of a switch)
+ * @vid:	the VLAN; 0: untagged frames
+ * @net:	effective MTU of the network: the least of its hops
+ * @limits:	it is this hop that limits the network
+ * @mtu:	of the port on this network, bytes of a frame without header and tag
+ * @vmm:	that the VMM has told the guest; 0: it did not say
+ * @problem:	what does not fit, and what to do; "": all is well
+ */
+struct vs_mtu_view {
+	const char *sw;
+	uint16_t vid;
+	uint32_t net;
+	const char *port;
+	enum vs_port_kind kind;
+	bool limits;
+	uint32_t mtu;
+	enum vs_mtu_from from;
+	uint32_t vmm;
+	char problem[240];
+};
+
+/**
+ * vs_mtu_each() - visit every port on every network, the ports of a network together
+ * @sw:		NULL for all switches
+ *
+ * Return: 0; -ENOENT with @fail filled in; what @visit returned, if it was not 0.
+ */
+int vs_mtu_each(struct vs_model *m, const char *sw,
+		int (*visit)(const struct vs_mtu_view *view, void *ctx), void *ctx,
+		struct vs_fail *fail);
+
+/* ---- workers ---- */
+
+/** struct vs_worker_view - a worker as shown; see struct vs_worker_stats for the counters */
+struct vs_worker_view {
+	uint32_t id;
+	int cpu; /* -1: any that the process may use */
+	uint64_t total_cycles;
+	uint64_t busy_cycles;
+	uint64_t frames;
+	uint64_t rounds;
+	uint64_t naps;
+	uint64_t tsc_hz;
+	uint64_t events_lost; /* that control was not told of */
+	uint32_t ports;       /* that it visits */
+	uint32_t pairs;       /* queue pairs of these */
+};
+
+/** vs_worker_each() - visit all workers. */
+int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view *view, void *ctx),
+		   void *ctx);
+
+/* ---- audit ---- */
+
+/** Which of the three sums. */
+enum vs_audit_sum {
+	VS_AUDIT_INGRESS, /* of a port */
+	VS_AUDIT_EGRESS,  /* of a port */
+	VS_AUDIT_SWITCH,
+};
+
+/**
+ * struct vs_audit_view - one sum; holds when left == right
+ * @name:	port or switch; "(deleted ports)" of a switch are a row of their own
+ * @terms:	the sum spelled out with its numbers
+ */
+struct vs_audit_view {
+	enum vs_audit_sum sum;
+	const char *name;
+	const char *sw;
+	uint64_t left;
+	uint64_t right;
+	char terms[192];
+};
+
+/**
+ * vs_audit_each() - check all sums at a quiescent point of every worker
+ * Return: 0, also when sums do not hold (the views say so); -ETIMEDOUT a worker did not answer;
+ * what @visit returned.
+ */
+int vs_audit_each(struct vs_model *m, int (*visit)(const struct vs_audit_view *view, void *ctx),
+		  void *ctx, struct vs_fail *fail);
+
+#endif
