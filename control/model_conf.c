@@ -356,7 +356,7 @@ static void fill_all_work(struct vs_conf *conf, const struct vs_model *m)
 	struct vs_poll *poll = conf->polls;
 	unsigned int i;
 
-	for (i = 0; i < m->env.n_workers; i++) {
+	for (i = 0; poll && i < m->env.n_workers; i++) {
 		conf->work[i].poll = poll;
 		conf->work[i].n = fill_work(conf, m, i, poll);
 		poll += conf->work[i].n;

@@ -91,7 +91,7 @@ static enum vs_drop admit(const struct vs_port_hot *port, struct vs_pkt *pkt)
 	drop = admit_source(port, &vs_l2_eth(pkt)->src_addr);
 	if (!drop)
 		drop = admit_vlan(port, pkt);
-	if (!drop && pkt->len > port->max_frame)
+	if (!drop && unlikely(pkt->len > port->max_frame) && vs_pkt_longest(pkt) > port->max_frame)
 		drop = VS_DROP_MTU_IN;
 	return drop;
 }

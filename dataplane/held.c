@@ -316,14 +316,22 @@ void vs_held_add(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_p
 
 /* ---- delivery ---- */
 
-/* The oldest frames for @port that have one hint. Return: how many there are at @pkt. */
-static unsigned int gather(struct vs_held *held, uint16_t port, struct vs_pkt **pkt)
+/* What fixup left to the port when the frame began to wait: can it still do that? */
+static bool is_settled(const struct vs_port_hot *port, const struct vs_pkt *pkt)
 {
-	uint16_t at = held->queue[port].first;
+	return likely(pkt->debt.csum == 0) || !(vs_debt_needs(&pkt->debt) & ~vs_port_caps(port));
+}
+
+/* The oldest frames for @port that can go in one call. Return: how many there are at @pkt. */
+static unsigned int gather(struct vs_held *held, const struct vs_port_hot *port,
+			   struct vs_pkt **pkt)
+{
+	uint16_t at = held->queue[port->id].first;
 	uint16_t hint = frame_at(held, at)->hint;
 	unsigned int n = 0;
 
-	while (at != NONE && n < VS_BURST_MAX && frame_at(held, at)->hint == hint) {
+	while (at != NONE && n < VS_BURST_MAX && frame_at(held, at)->hint == hint &&
+	       is_settled(port, &frame_at(held, at)->pkt)) {
 		pkt[n++] = &frame_at(held, at)->pkt;
 		at = frame_at(held, at)->next;
 	}
@@ -339,8 +347,14 @@ static bool flush(struct vs_ctx *ctx, const struct vs_port_hot *port)
 
 	while (vs_held_for(ctx, port->id)) {
 		uint16_t hint = frame_at(held, held->queue[port->id].first)->hint;
-		unsigned int n = gather(held, port->id, pkt);
+		unsigned int n = gather(held, port, pkt);
 
+		if (n == 0) {
+			pkt[0] = &frame_at(held, held->queue[port->id].first)->pkt;
+			vs_ctx_count_drop(ctx, port->id, pkt[0], VS_DROP_GSO_FAILED);
+			remove_first(ctx, port->id);
+			continue;
+		}
 		port->ops->tx(port->dev, hint, pkt, n, fate);
 		if (fate[0] == VS_DROP_TX_BUSY)
 			return false;
@@ -357,9 +371,11 @@ void vs_held_retry(struct vs_ctx *ctx)
 	const struct vs_burst *tapped = ctx->tapped;
 	struct vs_mem_state state;
 	unsigned int i = 0;
+	uint64_t begin;
 
 	if (ctx->n_held == 0)
 		return;
+	begin = rte_rdtsc();
 	/* Neither a capture nor the fate of the open visit's sender has to do with these frames. */
 	ctx->tapped = NULL;
 	vs_mem_leave(&state);
@@ -370,6 +386,7 @@ void vs_held_retry(struct vs_ctx *ctx)
 	}
 	vs_mem_return(&state);
 	ctx->tapped = tapped;
+	ctx->held_ticks += rte_rdtsc() - begin;
 }
 
 /* ---- a new configuration ---- */

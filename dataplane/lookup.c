@@ -303,7 +303,7 @@ static enum vs_drop find(struct vs_ctx *ctx, const struct vs_port_hot *port,
 /* From the same sender to the same receiver? */
 static bool is_same_flow(const struct vs_pkt *a, const struct vs_pkt *b)
 {
-	return memcmp(a->hdr, b->hdr, 2 * RTE_ETHER_ADDR_LEN) == 0 && a->fid == b->fid &&
+	return memcmp(a->hdr, b->hdr, 2 * sizeof(struct rte_ether_addr)) == 0 && a->fid == b->fid &&
 	       a->in_port == b->in_port;
 }
 

@@ -22,12 +22,23 @@ struct vs_stage {
 };
 
 static const struct vs_stage pipeline[] = {
-	{"ingress", vs_offload_ingress, NULL},    /* 1: headers are there, nothing is owed */
+	{"ingress", vs_offload_ingress, NULL},    /* 1: headers are there; what is owed? */
 	{"admit", vs_admit, NULL},                /* 4: may its port send this frame? */
 	{"lookup", vs_lookup, vs_tap_sorted},     /* 5: learn the source, find the destination */
+	{"merge", vs_offload_merge, NULL},        /* 5: segments from a wire become few packets */
 	{"release", vs_release, vs_tap_released}, /* 6: may its destination get this frame? */
+	{"fixup", vs_offload_fixup, NULL},        /* 8: settle what its destination cannot take */
 	{"tx", vs_tx, vs_tap_done},               /* 9: copy it there */
 };
+
+/* One packet may leave as many, which are made and sent in pieces. */
+static void run_rest(struct vs_ctx *ctx, struct vs_burst *burst)
+{
+	while (unlikely(ctx->fixup.n)) {
+		vs_offload_fixup(ctx, burst);
+		vs_tx(ctx, burst);
+	}
+}
 
 /* The stages with captures looking on; the code of a visit without them stays as short as it is. */
 static __rte_noinline void run_captured(struct vs_ctx *ctx, struct vs_burst *burst)
@@ -37,6 +48,8 @@ static __rte_noinline void run_captured(struct vs_ctx *ctx, struct vs_burst *bur
 	vs_tap_received(ctx, burst);
 	for (i = 0; i < RTE_DIM(pipeline); i++) {
 		pipeline[i].run(ctx, burst);
+		if (i == RTE_DIM(pipeline) - 1)
+			run_rest(ctx, burst);
 		if (pipeline[i].look)
 			pipeline[i].look(ctx, burst);
 	}
@@ -48,6 +61,7 @@ static void run(struct vs_ctx *ctx, struct vs_burst *burst)
 
 	for (i = 0; i < RTE_DIM(pipeline); i++)
 		pipeline[i].run(ctx, burst);
+	run_rest(ctx, burst);
 }
 
 unsigned int vs_pipeline_visit(struct vs_ctx *ctx, const struct vs_port_hot *port, uint16_t pair,
@@ -56,6 +70,7 @@ unsigned int vs_pipeline_visit(struct vs_ctx *ctx, const struct vs_port_hot *por
 	burst->n = 0;
 	burst->n_ext = 0;
 	burst->has_tagged = 0;
+	burst->owing = 0;
 	ctx->pair = pair;
 	ctx->flooded_bytes = 0;
 

@@ -40,7 +40,7 @@ enum vs_drop vs_release_again(const struct vs_port_hot *port, const struct vs_pk
 		return VS_DROP_PORT_DOWN;
 	if (vs_form_of(port, pkt) != form || (tag && !is_on_trunk(port, pkt)))
 		return VS_DROP_VLAN_OUT;
-	return pkt->len > port->max_frame + tag ? VS_DROP_MTU_OUT : VS_DROP_NONE;
+	return vs_pkt_longest(pkt) > port->max_frame + tag ? VS_DROP_MTU_OUT : VS_DROP_NONE;
 }
 
 /* Packet @index leaves with a tag somewhere. */
@@ -64,7 +64,7 @@ static enum vs_drop release(const struct vs_port_hot *port, struct vs_burst *bur
 		return VS_DROP_PORT_DOWN;
 	if (!bare && !is_on_trunk(port, pkt))
 		return VS_DROP_VLAN_OUT;
-	if (pkt->len > port->max_frame)
+	if (unlikely(pkt->len > port->max_frame) && vs_pkt_longest(pkt) > port->max_frame)
 		return VS_DROP_MTU_OUT;
 	if (!bare)
 		need_twin(burst, index);

@@ -32,6 +32,8 @@
 #include "dataplane/core/watch.h"
 #include "dataplane/pipeline.h"
 
+#include <string.h>
+
 enum {
 	QUIET_ROUNDS = 64,
 	SWEEP_SLICE = 64,
@@ -84,6 +86,24 @@ static void watch(struct vs_schedule *s, const struct vs_ctx *ctx, uint16_t inde
 	}
 }
 
+/* One guest that comes or goes does not make the others' ports quiet. */
+static void remember_hot(struct vs_schedule *s)
+{
+	unsigned int i;
+
+	memset(s->was_hot, 0, sizeof(s->was_hot));
+	for (i = 0; i < s->n_hot; i++) {
+		uint16_t port = s->turn[s->hot[i]].port;
+
+		s->was_hot[port / 64] |= UINT64_C(1) << (port % 64);
+	}
+}
+
+static bool was_hot(const struct vs_schedule *s, uint16_t port)
+{
+	return (s->was_hot[port / 64] >> (port % 64)) & 1;
+}
+
 /* A turn of the entries from @first on that are of the same port. Return: the entry behind them. */
 static unsigned int add_turn(struct vs_schedule *s, const struct vs_ctx *ctx, unsigned int first)
 {
@@ -100,7 +120,10 @@ static unsigned int add_turn(struct vs_schedule *s, const struct vs_ctx *ctx, un
 		.n = (uint8_t)(poll[first].pair == VS_PAIR_NONE ? 0 : end - first),
 	};
 	turn->watchable = end <= VS_WATCHED_MAX && ctx->conf->port[turn->port].ops->watch;
-	if (turn->watchable || turn->n == 0)
+	/* Whoever cannot send any more holds nobody back. */
+	if (turn->n == 0)
+		s->share[turn->port].active = false;
+	if (turn->n == 0 || (turn->watchable && !was_hot(s, turn->port)))
 		watch(s, ctx, s->n_turns);
 	else
 		make_hot(s, s->n_turns);
@@ -113,6 +136,7 @@ static void rebuild(struct vs_schedule *s, const struct vs_ctx *ctx)
 	const struct vs_poll_list *list = &ctx->conf->work[ctx->worker];
 	unsigned int i;
 
+	remember_hot(s);
 	s->n_turns = 0;
 	s->n_hot = 0;
 	s->sweep = 0;
@@ -162,16 +186,20 @@ static void make_all_hot(struct vs_schedule *s)
 {
 	uint16_t i;
 
-	for (i = 0; i < s->n_turns; i++)
-		make_hot(s, i);
+	for (i = 0; i < s->n_turns; i++) {
+		if (s->turn[i].n)
+			make_hot(s, i);
+	}
 }
 
 /* ---- visits */
 
-/* What a visit that took @ticks and moved @bytes is charged with. */
-static uint64_t charge_of(const struct vs_schedule *s, uint64_t ticks, uint64_t bytes)
+/* What a visit that took @ticks and moved @n frames and @bytes is charged with. */
+static uint64_t charge_of(const struct vs_schedule *s, uint64_t ticks, unsigned int n,
+			  uint64_t bytes)
 {
-	uint64_t us = VS_CHARGE_US + bytes / VS_CHARGE_BYTES_PER_US;
+	uint64_t us =
+		VS_CHARGE_US + (uint64_t)n * VS_CHARGE_FRAME_US + bytes / VS_CHARGE_BYTES_PER_US;
 
 	return RTE_MIN(ticks, us * s->us_ticks);
 }
@@ -191,13 +219,16 @@ static unsigned int visit(struct vs_schedule *s, struct vs_ctx *ctx, const struc
 	uint64_t now;
 
 	vs_mem_begin();
+	ctx->held_ticks = 0;
 	n = vs_pipeline_visit(ctx, port, pair, &s->burst);
 	now = rte_rdtsc();
+	/* What others' frames took that had waited is not this port's. */
 	ticks = now - s->looked_tsc;
+	ticks -= RTE_MIN(ticks, ctx->held_ticks);
 	s->looked_tsc = now;
 	if (n == 0)
 		return 0;
-	ticks = charge_of(s, ticks, stats->received_bytes - bytes + ctx->flooded_bytes);
+	ticks = charge_of(s, ticks, n, stats->received_bytes - bytes + ctx->flooded_bytes);
 	if (port->flags & VS_PORT_MANY)
 		ticks /= vs_fair_weight(&s->fair);
 	vs_fair_charge(&s->fair, &s->share[turn->port], ticks);

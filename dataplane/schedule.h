@@ -47,6 +47,7 @@ struct vs_turn {
  * @hot:	indices of the turns that are visited; the others are watched
  * @sweep, @ask: where the next slice begins
  * @dry:	the last round brought nothing, and nobody had to wait
+ * @was_hot:	bit per port that was visited before @turn was made anew
  * @us_ticks:	time stamp counter ticks of a microsecond
  * @looked_tsc: end of the last visit
  * @visited_tsc: end of the last visit of this round that brought frames
@@ -62,6 +63,7 @@ struct vs_schedule {
 	uint16_t sweep;
 	uint16_t ask;
 	bool dry;
+	uint64_t was_hot[VS_PORTS_MAX / 64];
 	uint64_t us_ticks;
 	uint64_t looked_tsc;
 	uint64_t visited_tsc;

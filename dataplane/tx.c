@@ -2,7 +2,8 @@
 /*
  * Stage 9, tx: what is in the output lists is delivered.
  *
- * Accepts: released output lists; the twin of each packet that leaves tagged.
+ * Accepts: released output lists; the twin of each packet that leaves tagged; frames that fixup
+ *	made.
  * Guarantees: each entry is counted as sent or dropped by name, with the bytes and in the form
  *	that its port got or would have got, or is held (held.c); the lists are empty.
  * Drops (per copy): what the port did not take (rx_full, rx_small, rx_pieces, ring_broken,
@@ -13,15 +14,6 @@
 #include "dataplane/stages.h"
 
 #include <rte_branch_prediction.h>
-
-/* Packet @index as it leaves at @port: with its tag, or bare. */
-static struct vs_pkt *form(const struct vs_port_hot *port, struct vs_burst *burst,
-			   unsigned int index)
-{
-	struct vs_pkt *pkt = &burst->pkt[index];
-
-	return likely(vs_form_of(port, pkt) == VS_FORM_BARE) ? pkt : &burst->tagged[index];
-}
 
 void vs_tx_settle(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_pkt *const *pkt,
 		  unsigned int n, const uint8_t *fate)
@@ -43,24 +35,32 @@ void vs_tx_settle(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_
 	vs_stats_add(VS_TERM_SENT, &stats->sent_bytes, bytes);
 }
 
+/* What another worker is in the way of waits behind what does already. */
+static void deliver(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_pkt *const *pkt,
+		    unsigned int n)
+{
+	uint8_t fate[VS_BURST_MAX];
+
+	if (unlikely(ctx->n_held) && vs_held_for(ctx, port->id)) {
+		vs_held_add(ctx, port, pkt, n);
+		return;
+	}
+	port->ops->tx(port->dev, vs_tx_hint(ctx, port), pkt, n, fate);
+	if (unlikely(fate[0] == VS_DROP_TX_BUSY))
+		vs_held_add(ctx, port, pkt, n);
+	else
+		vs_tx_settle(ctx, port, pkt, n, fate);
+}
+
 static void tx_port(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_burst *burst)
 {
-	struct vs_out *out = &ctx->out[port->id];
+	const struct vs_out *out = &ctx->out[port->id];
 	struct vs_pkt *pkt[VS_BURST_MAX];
-	uint8_t fate[VS_BURST_MAX];
 	unsigned int i;
 
 	for (i = 0; i < out->n; i++)
-		pkt[i] = form(port, burst, out->pkt[i]);
-	if (unlikely(ctx->n_held) && vs_held_for(ctx, port->id)) {
-		vs_held_add(ctx, port, pkt, out->n);
-		return;
-	}
-	port->ops->tx(port->dev, vs_tx_hint(ctx, port), pkt, out->n, fate);
-	if (unlikely(fate[0] == VS_DROP_TX_BUSY))
-		vs_held_add(ctx, port, pkt, out->n);
-	else
-		vs_tx_settle(ctx, port, pkt, out->n, fate);
+		pkt[i] = vs_burst_form(burst, out->pkt[i], port->vid);
+	deliver(ctx, port, pkt, out->n);
 }
 
 void vs_tx(struct vs_ctx *ctx, struct vs_burst *burst)
@@ -77,4 +77,9 @@ void vs_tx(struct vs_ctx *ctx, struct vs_burst *burst)
 		ctx->out[id].n = 0;
 	}
 	ctx->n_touched = 0;
+	if (unlikely(ctx->fixup.n_frames)) {
+		deliver(ctx, &ctx->conf->port[ctx->fixup.to], ctx->fixup.frame,
+			ctx->fixup.n_frames);
+		ctx->fixup.n_frames = 0;
+	}
 }

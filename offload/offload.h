@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Offloads: the stages that read and settle what a packet still owes (checksum, segmentation).
- *
- * No offload is offered to a guest yet, so ingress only has to refuse frames that claim one:
- * passing such a frame on would hand its receiver a wrong checksum or an oversized segment.
+ * The rules are in doc/offload.md.
  */
 #ifndef VS_OFFLOAD_OFFLOAD_H
 #define VS_OFFLOAD_OFFLOAD_H
@@ -12,5 +10,11 @@
 
 /** vs_offload_ingress() - stage 1, see ingress.c */
 void vs_offload_ingress(struct vs_ctx *ctx, struct vs_burst *burst);
+
+/** vs_offload_merge() - between lookup and release, see merge.c */
+void vs_offload_merge(struct vs_ctx *ctx, struct vs_burst *burst);
+
+/** vs_offload_fixup() - stage 8, see fixup.c; runs, and tx after it, while ctx->fixup.n is not 0 */
+void vs_offload_fixup(struct vs_ctx *ctx, struct vs_burst *burst);
 
 #endif

@@ -23,7 +23,11 @@
 	X(admit, "admit", VSS_PIPELINE, "vs_admit", vs_admit(w->ctx, w->burst))         \
 	X(fdb_find, "fdb-find", VSS_PART, "vs_fdb_find", find_destinations(w))          \
 	X(lookup, "lookup", VSS_PIPELINE, "vs_lookup", vs_lookup(w->ctx, w->burst))     \
+	X(merge, "merge", VSS_PIPELINE, "vs_offload_merge",                             \
+	  vs_offload_merge(w->ctx, w->burst))                                           \
 	X(release, "release", VSS_PIPELINE, "vs_release", vs_release(w->ctx, w->burst)) \
+	X(fixup, "fixup", VSS_PIPELINE, "vs_offload_fixup",                             \
+	  vs_offload_fixup(w->ctx, w->burst))                                           \
 	X(tx, "tx", VSS_PIPELINE, "vs_tx", vs_tx(w->ctx, w->burst))                     \
 	X(rx_done, "rx-done", VSS_ENDS, "rx_done", give_back(w))                        \
 	X(fdb_learn, "fdb-learn", VSS_PART, "vs_fdb_learn", learn_all(w))               \

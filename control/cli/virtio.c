@@ -44,6 +44,10 @@ static const char *const names[64] = {
 	[33] = "iommu_platform",
 	[VIRTIO_F_RING_PACKED] = "ring_packed",
 	[VIRTIO_F_ORDER_PLATFORM] = "order_platform",
+	/* virtio 1.2; older headers do not name them */
+	[54] = "guest_uso4",
+	[55] = "guest_uso6",
+	[56] = "host_uso",
 };
 
 static void name_of(unsigned int bit, char *text, size_t size)

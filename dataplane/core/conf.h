@@ -60,6 +60,14 @@ struct vs_port_ops {
 	 * tells. Asked after everything there was taken, or would have been found.
 	 */
 	struct vs_watch (*watch)(void *dev, unsigned int pair);
+
+	/**
+	 * What the other side may leave undone in the frames that rx took in this visit, and what
+	 * it can do itself to frames that tx is given in this visit: bits of enum vs_offload. Asked
+	 * only for frames with something to say. NULL: nothing.
+	 */
+	unsigned int (*rights)(void *dev);
+	unsigned int (*caps)(void *dev);
 };
 
 /** Bits of struct vs_port_hot.flags; none is set for an id that is not in use. */
@@ -103,12 +111,27 @@ struct vs_port_hot {
 	uint16_t vid;    /* VLAN of untagged frames: access or native VLAN */
 	uint16_t fanout; /* members of the largest broadcast domain it can send to */
 	uint16_t flags;
-	uint8_t pairs;   /* queue pairs to poll */
-	uint8_t workers; /* that visit it: each has its share of what is limited */
+	uint8_t pairs;       /* queue pairs to poll */
+	uint8_t workers;     /* that visit it: each has its share of what is limited */
+	uint8_t offload_off; /* enum vs_offload: caps of the other side that are not used */
 	struct rte_ether_addr mac;
 } __rte_cache_aligned;
 
 _Static_assert(sizeof(struct vs_port_hot) == RTE_CACHE_LINE_SIZE, "one cache line");
+
+/** vs_port_rights() - what the other side of a port may leave to the switch. Bits of vs_offload. */
+static inline unsigned int vs_port_rights(const struct vs_port_hot *port)
+{
+	return port->ops && port->ops->rights ? port->ops->rights(port->dev) : 0;
+}
+
+/** vs_port_caps() - what may be left to the other side of a port. Bits of vs_offload. */
+static inline unsigned int vs_port_caps(const struct vs_port_hot *port)
+{
+	unsigned int caps = port->ops && port->ops->caps ? port->ops->caps(port->dev) : 0;
+
+	return caps & ~(unsigned int)port->offload_off;
+}
 
 /**
  * struct vs_domain - the ports of one broadcast domain that are up: who gets copies of a flood

@@ -24,13 +24,27 @@ static void keep_sample(struct vs_sample *s, const struct vs_pkt *pkt, uint64_t 
 	__atomic_store_n(&s->seq, s->seq + 1, __ATOMIC_RELEASE);
 }
 
+/* Which packet of the burst is it, or did it come of? */
+static size_t index_of(const struct vs_ctx *ctx, const struct vs_pkt *pkt)
+{
+	const struct vs_fixup *fix = &ctx->fixup;
+	const struct vs_burst *burst = ctx->tapped;
+	unsigned int i;
+
+	if (pkt >= burst->pkt && pkt < burst->pkt + VS_BURST_MAX)
+		return (size_t)(pkt - burst->pkt);
+	if (pkt >= burst->tagged && pkt < burst->tagged + VS_BURST_MAX)
+		return (size_t)(pkt - burst->tagged);
+	for (i = 0; i + 1 < fix->n_frames && fix->frame[i] != pkt; i++)
+		;
+	return fix->of[i];
+}
+
 /* Captures want to know what became of this packet, or its tagged twin, at @port. */
 static void note_drop(struct vs_ctx *ctx, uint16_t port, const struct vs_pkt *pkt,
 		      enum vs_drop reason)
 {
-	const struct vs_burst *burst = ctx->tapped;
-	const struct vs_pkt *first = pkt < burst->tagged ? burst->pkt : burst->tagged;
-	size_t i = (size_t)(pkt - first);
+	const size_t i = index_of(ctx, pkt);
 	unsigned int t;
 
 	ctx->tap.note[i].copies_dropped++;

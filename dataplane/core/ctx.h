@@ -10,7 +10,10 @@
 #include "dataplane/core/clock.h"
 #include "dataplane/core/conf.h"
 #include "dataplane/core/event.h"
+#include "dataplane/core/segments.h"
 #include "dataplane/core/stats.h"
+
+#include <rte_branch_prediction.h>
 
 /** Slots of the cache that keeps one new address from being reported with every frame. */
 enum {
@@ -55,6 +58,37 @@ struct vs_out {
 	uint8_t pkt[VS_BURST_MAX]; /* indices into the burst */
 };
 
+enum {
+	/** One more than a packet can have: its first segment always finds room. */
+	VS_FIXUP_EXTENTS = VS_BURST_EXTENTS + 1,
+};
+
+/**
+ * struct vs_fixup - frames that fixup made for one port, until tx has taken them
+ * @n:		ports that are still to be served, the last of @port first
+ * @entry:	of that port's output list: those before are done
+ * @segs:	the packet at @entry, while it has segments that are still to be made
+ * @to:		port that @frame is for
+ * @frame:	what tx is to deliver there, @n_frames of them
+ * @of:		which packet of the burst each came of
+ * @made, @hdr, @ext: the frames among them that are not packets of the burst
+ */
+struct vs_fixup {
+	uint16_t n;
+	uint16_t entry;
+	uint16_t to;
+	uint16_t n_frames;
+	uint16_t n_made;
+	uint16_t n_ext;
+	struct vs_segments segs;
+	uint16_t port[VS_PORTS_MAX];
+	struct vs_pkt *frame[VS_BURST_MAX];
+	uint8_t of[VS_BURST_MAX];
+	struct vs_pkt made[VS_BURST_MAX];
+	struct vs_hdr_slot hdr[VS_BURST_MAX];
+	struct vs_extent ext[VS_FIXUP_EXTENTS];
+};
+
 struct vs_ctx {
 	const struct vs_conf *conf;
 	uint64_t now_tsc;
@@ -74,7 +108,9 @@ struct vs_ctx {
 	struct vs_event_ring events;
 	struct vs_out out[VS_PORTS_MAX];
 	uint32_t n_held;      /* frames that wait (dataplane/held.h) */
+	uint64_t held_ticks;  /* of the time stamp counter, that those took that had waited */
 	struct vs_held *held; /* where; NULL: this worker is alone and never has to wait */
+	struct vs_fixup fixup;
 	struct vs_tap_visit tap;
 	const struct vs_burst *tapped; /* the burst, while a capture looks at it; NULL: none does */
 };
@@ -98,6 +134,14 @@ static inline void vs_out_add(struct vs_ctx *ctx, uint16_t port, uint8_t index)
 	if (out->n == 0)
 		ctx->touched[ctx->n_touched++] = port;
 	out->pkt[out->n++] = index;
+}
+
+/** vs_burst_form() - packet @index as it leaves where @vid is the own VLAN: with its tag, or bare. */
+static inline struct vs_pkt *vs_burst_form(struct vs_burst *burst, unsigned int index, uint16_t vid)
+{
+	struct vs_pkt *pkt = &burst->pkt[index];
+
+	return likely(pkt->bare_vid == vid) ? pkt : &burst->tagged[index];
 }
 
 #endif

@@ -19,6 +19,9 @@
 	X(CHAIN_DESCS,    "chain_descs",    IN,  "frame scattered over too many descriptors") \
 	X(RUNT,           "runt",           IN,  "frame shorter than an Ethernet header") \
 	X(OFFLOAD_DENIED, "offload_denied", IN,  "virtio-net header asks for an offload that was not negotiated") \
+	X(CSUM_RANGE,     "csum_range",     IN,  "virtio-net header wants a checksum outside of the frame's headers") \
+	X(GSO_HEADER,     "gso_header",     IN,  "virtio-net header wants segments of a kind that the frame's headers are not") \
+	X(GSO_SIZE,       "gso_size",       IN,  "virtio-net header wants segments of no size, or too many of them") \
 	X(LINK_DOWN,      "link_down",      IN,  "the sending port is set down (port set NAME link up)") \
 	X(MTU_IN,         "mtu_in",         IN,  "frame longer than the MTU of the port that sent it (port set NAME mtu N)") \
 	X(VLAN_SHORT,     "vlan_short",     IN,  "frame ends inside its VLAN tag") \
@@ -38,6 +41,7 @@
 	X(PORT_DOWN,      "port_down",      OUT, "the destination port is down (port show NAME says why)") \
 	X(MTU_OUT,        "mtu_out",        OUT, "frame longer than the MTU of the destination port (port set NAME mtu N)") \
 	X(VLAN_OUT,       "vlan_out",       OUT, "the destination port is not on the frame's VLAN, or would get it without the first of its two tags (port set NAME vlan)") \
+	X(GSO_FAILED,     "gso_failed",     OUT, "the frame could not be cut into segments for a port that cannot take it whole") \
 	X(RX_FULL,        "rx_full",        OUT, "the guest has no free receive buffer: it is too slow, or its ring too short (rx_queue_size=1024)") \
 	X(RX_SMALL,       "rx_small",       OUT, "the guest's receive buffer is too small for the frame: lower the sender's MTU to the receiver's") \
 	X(RX_PIECES,      "rx_pieces",      OUT, "the guest's receive buffers are tiny: too many of them for one frame or burst") \

@@ -21,6 +21,8 @@ enum {
 	VS_FRAME_EXTENTS = VS_CHAIN_DESCS_MAX,
 	/** Pieces of such a frame. */
 	VS_FRAME_IOV = 1 + VS_FRAME_EXTENTS,
+	/** The same, and a virtio-net header in front. */
+	VS_FRAME_VNET_IOV = 1 + VS_FRAME_IOV,
 	/** The longest frame: a chain of a guest and a tag. */
 	VS_FRAME_BYTES = VS_CHAIN_BYTES_MAX + 4,
 };
@@ -83,6 +85,35 @@ static inline void vs_frame_touch(const struct vs_pkt *pkt)
 	(void)vs_frame_gather(pkt, scrap);
 	/* What was read is used, as far as the compiler knows. */
 	__asm__ volatile("" : : "r"(scrap) : "memory");
+}
+
+/**
+ * vs_frame_vnet_iov() - the virtio-net header of a frame, which the kernel is given in front of it
+ * @vnet:	filled in with what the frame owes
+ */
+static inline struct iovec vs_frame_vnet_iov(const struct vs_pkt *pkt, struct virtio_net_hdr *vnet)
+{
+	*vnet = vs_debt_to_vnet(&pkt->debt, true);
+	return (struct iovec){.iov_base = vnet, .iov_len = sizeof(*vnet)};
+}
+
+/** vs_frame_write_vnet() - vs_frame_write() to an interface that wants to know what is owed */
+static inline ssize_t vs_frame_write_vnet(int fd, const struct vs_pkt *pkt)
+{
+	struct iovec iov[VS_FRAME_VNET_IOV];
+	uint8_t frame[VS_FRAME_BYTES];
+	struct virtio_net_hdr vnet;
+
+	iov[0] = vs_frame_vnet_iov(pkt, &vnet);
+	if (!vs_frame_is_scattered(pkt))
+		return writev(fd, iov, 1 + (int)vs_frame_iov(pkt, iov + 1));
+	iov[1] = (struct iovec){.iov_base = frame, .iov_len = vs_frame_gather(pkt, frame)};
+	/* Zeros in place of memory that went meanwhile are not the frame. */
+	if (vs_mem_faults) {
+		errno = EFAULT;
+		return -1;
+	}
+	return writev(fd, iov, 2);
 }
 
 /** vs_frame_write_scattered() - vs_frame_write() of a frame in too many pieces: in one. */

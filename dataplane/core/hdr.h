@@ -134,6 +134,7 @@ static inline void vs_l2_strip_tag(struct vs_pkt *pkt)
 	pkt->hdr += tag;
 	pkt->hdr_len = (uint16_t)(pkt->hdr_len - tag);
 	pkt->len -= tag;
+	vs_debt_shift(&pkt->debt, -(int)tag);
 }
 
 /**
@@ -165,6 +166,7 @@ static inline void vs_l2_make_twin(const struct vs_pkt *pkt, struct vs_pkt *twin
 	twin->hdr = hdr;
 	twin->hdr_len = (uint16_t)(pkt->hdr_len + sizeof(tag));
 	twin->len = pkt->len + (uint32_t)sizeof(tag);
+	vs_debt_shift(&twin->debt, (int)sizeof(tag));
 }
 
 /** vs_l2_eth() - the Ethernet header of a frame that has one. */

@@ -45,6 +45,11 @@ enum {
 	VS_DELIVER_DESCS_MAX = 1024,
 	/** The same for all frames of one call: a full burst of 64 KiB frames needs 2,900. */
 	VS_DELIVER_CALL_DESCS_MAX = 4096,
+	/**
+	 * Segments that one frame may be cut into. A 64 KiB frame has 46 at an MTU of 1500, and
+	 * 132 with the smallest that Linux believes a path to have (552, ip-sysctl min_pmtu).
+	 */
+	VS_SEGMENTS_MAX = 256,
 	/** Bytes a port may make the switch write in one visit, flood copies included. */
 	VS_VISIT_BYTES = 512 * 1024,
 	/**
@@ -60,10 +65,12 @@ enum {
 	/** A visit takes no further frame after it has walked over unusual chains for so long. */
 	VS_WALK_US = 50,
 	/**
-	 * The most that a visit is charged with (dataplane/fair.h): so much, and one microsecond for
-	 * so many bytes that it moved. What is beyond that is not the port's doing.
+	 * The most that a visit is charged with (dataplane/fair.h): so much, so much for each frame,
+	 * and one microsecond for so many bytes that it moved. What is beyond that is not the port's
+	 * doing.
 	 */
 	VS_CHARGE_US = 100,
+	VS_CHARGE_FRAME_US = 5,
 	VS_CHARGE_BYTES_PER_US = 1024,
 
 	/** Buffers (of 4 KiB) that one worker has for frames that wait for another worker. */

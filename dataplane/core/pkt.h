@@ -25,8 +25,9 @@
  * | field              | written by              | read by                          |
  * |--------------------|-------------------------|----------------------------------|
  * | hdr, hdr_len, len  | rx; stages that edit    | every stage                      |
- * | ext, n_ext         | rx                      | tx                               |
- * | vnet               | rx (guest, packet)      | offload ingress only             |
+ * | ext, n_ext         | rx, merge               | tx                               |
+ * | vnet               | rx (guest, host)        | offload ingress only             |
+ * | debt               | ingress, merge, fixup   | admit, release, fixup, tx        |
  * | in_port            | rx                      | admit, lookup, drop counting     |
  * | fid                | admit                   | lookup                           |
  * | vid, pcp           | admit                   | release                          |
@@ -43,6 +44,7 @@
 #ifndef VS_CORE_PKT_H
 #define VS_CORE_PKT_H
 
+#include "dataplane/core/debt.h"
 #include "dataplane/core/drop.h"
 #include "dataplane/core/limits.h"
 
@@ -68,9 +70,24 @@ struct vs_pkt {
 	uint8_t pcp;       /* priority of the tag it leaves with (IEEE 802.1Q-2018, 6.9.3) */
 	uint8_t drop;      /* enum vs_drop; not NONE: dead and counted, stages skip it */
 	uint16_t bare_vid; /* it leaves without a tag where this is the port's own VLAN */
-	/* private copy, as the guest or the packet socket wrote it; all zero from other ports */
+	/* private copy, as the guest or the kernel wrote it; all zero from other ports */
 	struct virtio_net_hdr_mrg_rxbuf vnet;
+	struct vs_debt debt; /* what is owed on it */
 };
+
+_Static_assert(sizeof(struct vs_pkt) <= 64, "one cache line");
+
+/**
+ * vs_pkt_longest() - bytes of the longest frame that a packet becomes at last
+ *
+ * The MTU of a packet that is to be cut is judged by its segments.
+ */
+static inline uint32_t vs_pkt_longest(const struct vs_pkt *pkt)
+{
+	uint32_t segment = (uint32_t)pkt->debt.hdrs + pkt->debt.gso_size;
+
+	return pkt->debt.gso && segment < pkt->len ? segment : pkt->len;
+}
 
 /** The bare_vid of a packet whose own EtherType is a tag's: it never leaves without its tag. */
 #define VS_BARE_NEVER VS_VIDS_MAX
@@ -83,6 +100,7 @@ struct vs_hdr_slot {
 
 /**
  * struct vs_burst - the frames taken in one visit to one port
+ * @owing:	bit i: something is owed on packet i
  * @tagged:	twins of @pkt with the tag of their VLAN; twin i is there if bit i of @has_tagged is
  *		set, shares the extents of packet i and has a private header of its own
  */
@@ -90,6 +108,7 @@ struct vs_burst {
 	uint16_t n;
 	uint16_t n_ext;
 	uint64_t has_tagged;
+	uint64_t owing;
 	struct vs_pkt pkt[VS_BURST_MAX];
 	struct vs_pkt tagged[VS_BURST_MAX];
 	struct vs_extent ext[VS_BURST_EXTENTS];

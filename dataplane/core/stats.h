@@ -86,6 +86,8 @@ enum vs_stats_term {
 	VS_TERM_SENT,
 	VS_TERM_DROPS,
 	VS_TERM_FLOOD_COPIES,
+	VS_TERM_EXTRA_SEGMENTS,
+	VS_TERM_MERGED,
 };
 
 /** Add @n to *@counter, which only the calling worker writes. */

@@ -135,10 +135,26 @@ static struct vs_watch guest_watch(void *dev, unsigned int pair)
 	return watch;
 }
 
+static unsigned int guest_rights(void *dev)
+{
+	struct vs_guest *guest = dev;
+
+	return __atomic_load_n(&guest->dev.rights, __ATOMIC_RELAXED);
+}
+
+static unsigned int guest_caps(void *dev)
+{
+	struct vs_guest *guest = dev;
+
+	return __atomic_load_n(&guest->dev.caps, __ATOMIC_ACQUIRE);
+}
+
 const struct vs_port_ops vs_guest_ops = {
 	.rx = guest_rx,
 	.rx_done = guest_rx_done,
 	.tx = guest_tx,
 	.fault_pending = guest_fault_pending,
 	.watch = guest_watch,
+	.rights = guest_rights,
+	.caps = guest_caps,
 };

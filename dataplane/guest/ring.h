@@ -55,9 +55,10 @@ enum vs_ring_fault {
 
 /** Negotiated properties of a ring (bits of struct vs_ring.flags). */
 enum vs_ring_flag {
-	VS_RING_MERGEABLE = 1 << 0, /* VIRTIO_NET_F_MRG_RXBUF */
-	VS_RING_EVENT_IDX = 1 << 1, /* VIRTIO_RING_F_EVENT_IDX */
-	VS_RING_INDIRECT = 1 << 2,  /* VIRTIO_RING_F_INDIRECT_DESC */
+	VS_RING_MERGEABLE = 1 << 0,  /* VIRTIO_NET_F_MRG_RXBUF */
+	VS_RING_EVENT_IDX = 1 << 1,  /* VIRTIO_RING_F_EVENT_IDX */
+	VS_RING_INDIRECT = 1 << 2,   /* VIRTIO_RING_F_INDIRECT_DESC */
+	VS_RING_GUEST_CSUM = 1 << 3, /* VIRTIO_NET_F_GUEST_CSUM */
 };
 
 /**

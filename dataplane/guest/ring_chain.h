@@ -193,6 +193,7 @@ struct vs_ring_view {
 	uint32_t hdr_len;
 	uint16_t size;
 	uint16_t mask;
+	uint8_t flags;
 };
 
 /** vs_ring_view() - the view of a ring that is in use. */
@@ -206,6 +207,7 @@ static inline struct vs_ring_view vs_ring_view(const struct vs_ring *ring)
 		.hdr_len = ring->hdr_len,
 		.size = ring->size,
 		.mask = (uint16_t)(ring->size - 1),
+		.flags = ring->flags,
 	};
 }
 

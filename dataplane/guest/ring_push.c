@@ -168,9 +168,18 @@ static enum vs_drop reserve_header(struct sink *s)
 	return VS_DROP_NONE;
 }
 
-static void write_header(struct sink *s)
+/* What the guest is told of the frame. The rest of its header is zero. */
+static struct virtio_net_hdr describe(uint8_t ring_flags, const struct vs_pkt *pkt)
 {
-	struct virtio_net_hdr_mrg_rxbuf vnet = {.num_buffers = htole16(s->heads)};
+	return vs_debt_to_vnet(&pkt->debt, ring_flags & VS_RING_GUEST_CSUM);
+}
+
+static void write_header(struct sink *s, const struct vs_pkt *pkt)
+{
+	struct virtio_net_hdr_mrg_rxbuf vnet = {
+		.hdr = describe(s->ring->flags, pkt),
+		.num_buffers = htole16(s->heads),
+	};
 	const uint8_t *from = (const uint8_t *)&vnet;
 	unsigned int i;
 
@@ -212,7 +221,7 @@ static enum vs_drop write_frame(struct sink *s, const struct vs_pkt *pkt)
 	if (drop != VS_DROP_NONE)
 		return drop;
 	close_chain(s);
-	write_header(s);
+	write_header(s, pkt);
 	return VS_DROP_NONE;
 }
 
@@ -229,7 +238,7 @@ static uint8_t *put(uint8_t *to, const void *from, uint32_t len)
 static inline bool put_usual(struct vs_ring_view *view, uint16_t head, const struct vs_pkt *pkt)
 {
 	const uint16_t kind = VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT;
-	const struct virtio_net_hdr_mrg_rxbuf vnet = {.num_buffers = htole16(1)};
+	struct virtio_net_hdr_mrg_rxbuf vnet = {.num_buffers = htole16(1)};
 	struct vs_desc d;
 	unsigned int i;
 	uint8_t *at;
@@ -243,6 +252,8 @@ static inline bool put_usual(struct vs_ring_view *view, uint16_t head, const str
 	if (unlikely(!at))
 		return false;
 
+	if (unlikely(pkt->debt.csum))
+		vnet.hdr = describe(view->flags, pkt);
 	if (likely(view->hdr_len == sizeof(vnet)))
 		at = put(at, &vnet, sizeof(vnet));
 	else

@@ -13,7 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Offloads: what fixup settles towards any port (doc/offload.md). */
 const uint64_t vs_vhost_features =
+	RTE_BIT64(VIRTIO_NET_F_CSUM) | RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM) |
+	RTE_BIT64(VIRTIO_NET_F_HOST_TSO4) | RTE_BIT64(VIRTIO_NET_F_HOST_TSO6) |
+	RTE_BIT64(VIRTIO_NET_F_HOST_ECN) | RTE_BIT64(VIRTIO_NET_F_HOST_USO) |
+	RTE_BIT64(VIRTIO_NET_F_GUEST_TSO4) | RTE_BIT64(VIRTIO_NET_F_GUEST_TSO6) |
+	RTE_BIT64(VIRTIO_NET_F_GUEST_ECN) | RTE_BIT64(VIRTIO_NET_F_GUEST_USO4) |
+	RTE_BIT64(VIRTIO_NET_F_GUEST_USO6) | RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE) |
 	RTE_BIT64(VIRTIO_F_VERSION_1) | RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) |
 	RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC) | RTE_BIT64(VIRTIO_RING_F_EVENT_IDX) |
 	RTE_BIT64(VIRTIO_NET_F_MQ) | RTE_BIT64(VIRTIO_NET_F_MTU) |
@@ -140,6 +147,8 @@ static int net_set_mtu(struct vs_vhost *dev, const struct vs_vhost_msg *msg,
 		return vs_vhost_refuse(dev, "NET_MTU was not negotiated");
 	if (mtu < VS_MTU_MIN || mtu > VS_MTU_MAX)
 		return vs_vhost_refuse(dev, "no MTU: 68 to 65535");
+	/* Control makes as much of a change as of a ring that stops. */
+	dev->graces += dev->mtu != mtu;
 	dev->mtu = (uint32_t)mtu;
 	return 0;
 }

@@ -119,6 +119,10 @@ struct vs_vring {
  * @rx_pairs:	pairs whose transmit ring of the guest runs, as bits
  * @tx_pairs:	the same for its receive ring; read by workers
  * @broken:	a ring was detached; read by workers
+ * @rights:	what the guest may leave to the switch (enum vs_offload); set before a ring starts
+ * @caps:	what may be left to it; set after a ring started, 0 before the grace period in
+ *		which the last one stops, so that a worker that finds any in a round has the ring
+ *		that they belong to
  * @fault_pending: a worker found a fault that it has not yet told control about
  * @name:	for log lines; belongs to the caller of vs_vhost_init()
  * @mem:	table in force, or NULL
@@ -137,6 +141,8 @@ struct vs_vhost {
 	uint8_t tx_pairs;
 	uint8_t broken;
 	uint8_t fault_pending;
+	uint8_t rights;
+	uint8_t caps;
 
 	const struct vs_rcu *rcu;
 	const char *name;

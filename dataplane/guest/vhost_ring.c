@@ -4,6 +4,7 @@
  */
 #include "dataplane/guest/vhost.h"
 
+#include "dataplane/core/debt.h"
 #include "dataplane/guest/notify.h"
 
 #include <rte_bitops.h>
@@ -86,10 +87,47 @@ static void ring_start(struct vs_vhost *dev, struct vs_vring *vr)
 		ring->flags |= VS_RING_EVENT_IDX;
 	if (f & RTE_BIT64(VIRTIO_RING_F_INDIRECT_DESC))
 		ring->flags |= VS_RING_INDIRECT;
+	if (f & RTE_BIT64(VIRTIO_NET_F_GUEST_CSUM))
+		ring->flags |= VS_RING_GUEST_CSUM;
 	ring->hdr_len =
 		f & (RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) | RTE_BIT64(VIRTIO_F_VERSION_1)) ? 12 : 10;
 	__atomic_store_n(&vr->reported, 0, __ATOMIC_RELAXED);
 	vs_ring_start(ring, vr->base);
+}
+
+/* The bits of enum vs_offload for feature bits, which stand in the table in that enum's order. */
+static uint8_t offloads(uint64_t features, const uint8_t *bit, unsigned int n)
+{
+	unsigned int set = 0;
+	unsigned int i;
+
+	/* All others depend on the first (virtio 1.2, 5.1.3.1). */
+	if (!(features & RTE_BIT64(bit[0])))
+		return 0;
+	for (i = 0; i < n; i++)
+		set |= features & RTE_BIT64(bit[i]) ? 1u << i : 0;
+	return (uint8_t)set;
+}
+
+static uint8_t rights_of(uint64_t features)
+{
+	static const uint8_t bit[] = {
+		VIRTIO_NET_F_CSUM,     VIRTIO_NET_F_HOST_TSO4, VIRTIO_NET_F_HOST_TSO6,
+		VIRTIO_NET_F_HOST_ECN, VIRTIO_NET_F_HOST_USO,  VIRTIO_NET_F_HOST_USO,
+	};
+
+	return offloads(features, bit, RTE_DIM(bit));
+}
+
+static uint8_t caps_of(uint64_t features)
+{
+	static const uint8_t bit[] = {
+		VIRTIO_NET_F_GUEST_CSUM, VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6,
+		VIRTIO_NET_F_GUEST_ECN,  VIRTIO_NET_F_GUEST_USO4, VIRTIO_NET_F_GUEST_USO6,
+		VIRTIO_NET_F_GUEST_CSUM, VIRTIO_NET_F_MRG_RXBUF,
+	};
+
+	return offloads(features, bit, RTE_DIM(bit));
 }
 
 /* Workers read the masks at any time: a bit that is late costs a frame, nothing else. */
@@ -112,12 +150,14 @@ static void publish_pairs(struct vs_vhost *dev)
 	__atomic_store_n(&dev->rx_pairs, rx, __ATOMIC_RELAXED);
 	__atomic_store_n(&dev->tx_pairs, tx, __ATOMIC_RELAXED);
 	__atomic_store_n(&dev->broken, broken, __ATOMIC_RELAXED);
+	__atomic_store_n(&dev->caps, rx | tx ? caps_of(dev->features) : 0, __ATOMIC_RELEASE);
 }
 
 void vs_vhost_rings_start(struct vs_vhost *dev)
 {
 	uint32_t i;
 
+	__atomic_store_n(&dev->rights, rights_of(dev->features), __ATOMIC_RELAXED);
 	for (i = 0; i < VS_GUEST_RINGS_MAX; i++) {
 		struct vs_vring *vr = &dev->vring[i];
 

@@ -129,6 +129,9 @@ void vs_host_note_fault(struct vs_host *host);
 /** vs_host_fault_pending() - member of both ops tables. */
 bool vs_host_fault_pending(void *dev);
 
+/** vs_host_rights() - member of the ops tables: what the kernel may leave to the switch */
+unsigned int vs_host_rights(void *dev);
+
 /**
  * vs_tap_open() - make the interface, or find it, and open its queues
  *
@@ -150,8 +153,13 @@ void vs_tap_close(struct vs_host *host, enum vs_host_fate fate);
 /** vs_tap_is_attached() - is there still an interface behind the queues' descriptors? */
 bool vs_tap_is_attached(const struct vs_host *host);
 
-/** vs_tap_attach() - open a queue of TAP interface @ifname. Return: descriptor, or -errno. */
-int vs_tap_attach(const char *ifname, unsigned int queues);
+/**
+ * vs_tap_attach() - open a queue of TAP interface @ifname
+ * @more:	flags beside those that every TAP gets: IFF_VNET_HDR, or 0
+ *
+ * Return: descriptor, or -errno.
+ */
+int vs_tap_attach(const char *ifname, unsigned int queues, short more);
 
 /** vs_packet_open() - like vs_tap_open() */
 int vs_packet_open(struct vs_host *host, const struct vs_host_config *config,

@@ -30,7 +30,7 @@ enum {
 /* Make the persistent interface; nobody holds it afterwards. */
 static int make(struct vs_host *host, struct vs_host_why *why)
 {
-	int fd = vs_tap_attach(host->wanted, 1);
+	int fd = vs_tap_attach(host->wanted, 1, 0);
 	int err = 0;
 
 	if (fd < 0)

@@ -3,8 +3,7 @@
  * The worker's side of a guest port on a TAP that a VMM holds: a packet socket on the interface.
  *
  * Accepts (tx): frames whose private header is final.
- * Guarantees (rx): as tap_ops.c; a tag that the kernel took off stands in its place again; a frame
- *	whose checksum or segmentation is still owed says so in pkt->vnet, and ingress drops it.
+ * Guarantees (rx): as tap_ops.c; a tag that the kernel took off stands in its place again.
  * Drops: frame_cut, offload_denied; host_full, host_down, mtu_out, mem_lost.
  *
  * DOC: theory of operation
@@ -64,6 +63,9 @@ static void put_tag(struct vs_pkt *pkt, const struct tpacket_auxdata *aux)
 	pkt->hdr -= TAG_BYTES;
 	memcpy(pkt->hdr + MACS_BYTES, tag, sizeof(tag));
 	pkt->len += TAG_BYTES;
+	/* The kernel counted without it. */
+	pkt->vnet.hdr.csum_start =
+		htole16((uint16_t)(le16toh(pkt->vnet.hdr.csum_start) + TAG_BYTES));
 }
 
 /* Slot @i becomes the next packet of the burst. */
@@ -83,8 +85,6 @@ static void take_slot(struct vs_host *host, struct vs_packet_slots *slots, unsig
 		.in_port = host->in_port,
 	};
 	pkt->vnet.hdr = slots->vnet[i];
-	/* Says that somebody checked it already: nothing is owed. */
-	pkt->vnet.hdr.flags &= (uint8_t)~VIRTIO_NET_HDR_F_DATA_VALID;
 	aux = pkt->len >= MACS_BYTES ? tag_of(&m->msg_hdr) : NULL;
 	if (aux)
 		put_tag(pkt, aux);
@@ -176,28 +176,15 @@ struct shipment {
 	unsigned int n_iov;
 	struct mmsghdr msg[VS_BURST_MAX];
 	struct iovec iov[SEND_IOV];
+	struct virtio_net_hdr vnet[VS_BURST_MAX];
 };
-
-/* In front of each frame: nothing is owed on it. */
-static const struct virtio_net_hdr no_debt;
-
-static struct iovec no_debt_iov(void)
-{
-	/* The kernel reads it only; its structure has no const. */
-	union {
-		const struct virtio_net_hdr *read;
-		struct virtio_net_hdr *any;
-	} at = {.read = &no_debt};
-
-	return (struct iovec){.iov_base = at.any, .iov_len = sizeof(no_debt)};
-}
 
 static void load_frame(struct shipment *s, const struct vs_pkt *pkt)
 {
 	struct iovec *iov = &s->iov[s->n_iov];
 	unsigned int n_iov;
 
-	iov[0] = no_debt_iov();
+	iov[0] = vs_frame_vnet_iov(pkt, &s->vnet[s->n]);
 	n_iov = 1 + vs_frame_iov(pkt, iov + 1);
 	s->msg[s->n++] = (struct mmsghdr){.msg_hdr = {.msg_iov = iov, .msg_iovlen = n_iov}};
 	s->n_iov += n_iov;
@@ -245,8 +232,9 @@ static void ship(struct vs_host *host, int fd, struct shipment *s, struct vs_pkt
 static enum vs_drop send_scattered(struct vs_host *host, int fd, const struct vs_pkt *pkt)
 {
 	uint8_t frame[VS_FRAME_BYTES];
+	struct virtio_net_hdr vnet;
 	struct iovec iov[2] = {
-		no_debt_iov(),
+		vs_frame_vnet_iov(pkt, &vnet),
 		{.iov_base = frame, .iov_len = vs_frame_gather(pkt, frame)},
 	};
 	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = 2};
@@ -292,9 +280,27 @@ static void packet_tx(void *dev, unsigned int pair, struct vs_pkt *const *pkt, u
 	ship(host, fd, &s, pkt + first, fate + first);
 }
 
+/* What a VMM says of a checksum reaches the switch as if the kernel had said it. */
+static unsigned int packet_rights(void *dev)
+{
+	return vs_host_rights(dev) & ~(unsigned int)VS_OFFLOAD_VERIFY;
+}
+
+/*
+ * The kernel computes checksums for a VMM that does not, but drops what it would have to cut: with
+ * PACKET_QDISC_BYPASS a frame must leave as one (dev_direct_xmit()).
+ */
+static unsigned int packet_caps(void *dev)
+{
+	(void)dev;
+	return VS_OFFLOAD_CSUM | VS_OFFLOAD_VERIFY;
+}
+
 const struct vs_port_ops vs_packet_ops = {
 	.rx = packet_rx,
 	.rx_done = packet_rx_done,
 	.tx = packet_tx,
 	.fault_pending = vs_host_fault_pending,
+	.rights = packet_rights,
+	.caps = packet_caps,
 };

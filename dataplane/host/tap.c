@@ -12,15 +12,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-int vs_tap_attach(const char *ifname, unsigned int queues)
+int vs_tap_attach(const char *ifname, unsigned int queues, short more)
 {
-	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+	struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | more)};
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	int err;
 
@@ -89,7 +90,7 @@ static int open_queue(struct vs_host *host, struct vs_host_queue *q, struct vs_h
 	if (buf == MAP_FAILED)
 		return vs_host_why_set(why, -errno, "no memory left");
 	q->buf = buf;
-	q->fd = vs_tap_attach(host->wanted, host->n_queues);
+	q->fd = vs_tap_attach(host->wanted, host->n_queues, IFF_VNET_HDR);
 	if (q->fd >= 0)
 		return 0;
 	if (q->fd == -EBUSY)
@@ -97,6 +98,19 @@ static int open_queue(struct vs_host *host, struct vs_host_queue *q, struct vs_h
 				       host->wanted);
 	return vs_host_why_set(why, q->fd, "cannot open TAP interface %s (/dev/net/tun): %s",
 			       host->wanted, strerror(-q->fd));
+}
+
+/* What the host may leave to the switch, and how it says so. A setting may be another's. */
+static int set_offload(int fd)
+{
+	const unsigned long offload = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+	int bytes = sizeof(struct virtio_net_hdr);
+	int little = 1;
+
+	if (ioctl(fd, TUNSETVNETHDRSZ, &bytes) < 0 || ioctl(fd, TUNSETVNETLE, &little) < 0 ||
+	    ioctl(fd, TUNSETOFFLOAD, offload) < 0)
+		return -1;
+	return 0;
 }
 
 static int open_queues(struct vs_host *host, struct vs_host_why *why)
@@ -111,7 +125,7 @@ static int open_queues(struct vs_host *host, struct vs_host_why *why)
 			return err;
 	}
 	/* Whoever held the interface before may have left it with others. */
-	if (ioctl(host->queue[0].fd, TUNSETOFFLOAD, 0ul) < 0 ||
+	if (set_offload(host->queue[0].fd) < 0 ||
 	    ioctl(host->queue[0].fd, TUNSETSNDBUF, &sndbuf) < 0)
 		return vs_host_why_set(why, -errno, "cannot reset TAP interface %s: %s",
 				       host->wanted, strerror(errno));

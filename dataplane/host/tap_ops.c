@@ -4,12 +4,12 @@
  *
  * Accepts (tx): frames whose private header is final.
  * Guarantees (rx): each frame in one piece in the queue's buffer, good until the next visit, its
- *	first VS_HDR_BYTES as private header; a tag stands in its place. The kernel has finished
- *	checksums and segments, because the interface offers it neither.
+ *	first VS_HDR_BYTES as private header; a tag stands in its place. What the kernel left
+ *	undone stands in pkt->vnet.
  * Drops: frame_cut; host_full, host_down, mem_lost.
  *
  * One system call per frame; a visit that found the queue empty is not repeated for
- * VS_HOST_DRY_US. With offloads, a virtio-net header will be one more piece of both calls.
+ * VS_HOST_DRY_US. A virtio-net header is the first piece of both calls.
  */
 #include "dataplane/host/host_obj.h"
 
@@ -35,6 +35,13 @@ bool vs_host_fault_pending(void *dev)
 	       __atomic_exchange_n(&host->fault_pending, 0, __ATOMIC_ACQ_REL);
 }
 
+unsigned int vs_host_rights(void *dev)
+{
+	(void)dev;
+	return VS_OFFLOAD_CSUM | VS_OFFLOAD_TSO4 | VS_OFFLOAD_TSO6 | VS_OFFLOAD_ECN |
+	       VS_OFFLOAD_VERIFY;
+}
+
 static bool is_gone(int err)
 {
 	return err == EBADFD || err == ENODEV || err == ENXIO;
@@ -44,18 +51,24 @@ static bool is_gone(int err)
 static bool take_frame(struct vs_host *host, const struct vs_host_queue *q, struct vs_burst *burst,
 		       uint8_t *at)
 {
-	struct iovec iov = {.iov_base = at + VS_HDR_ROOM, .iov_len = VS_HOST_FRAME_MAX + 1};
 	struct vs_pkt *pkt = &burst->pkt[burst->n];
 	struct vs_extent *ext = &burst->ext[burst->n_ext];
-	ssize_t len = readv(q->fd, &iov, 1);
+	struct virtio_net_hdr vnet;
+	struct iovec iov[2] = {
+		{.iov_base = &vnet, .iov_len = sizeof(vnet)},
+		{.iov_base = at + VS_HDR_ROOM, .iov_len = VS_HOST_FRAME_MAX + 1},
+	};
+	ssize_t len = readv(q->fd, iov, 2);
 
-	if (len < 0) {
-		if (is_gone(errno))
+	if (len < (ssize_t)sizeof(vnet)) {
+		if (len < 0 && is_gone(errno))
 			vs_host_note_fault(host);
 		return false;
 	}
+	len -= (ssize_t)sizeof(vnet);
 	*pkt = (struct vs_pkt){
-		.hdr = iov.iov_base,
+		.hdr = at + VS_HDR_ROOM,
+		.vnet.hdr = vnet,
 		.hdr_len = (uint16_t)RTE_MIN(len, (ssize_t)VS_HDR_BYTES),
 		.ext = ext,
 		.len = (uint32_t)len,
@@ -110,7 +123,7 @@ static int send_frame(struct vs_host *host, int fd, const struct vs_pkt *pkt)
 {
 	int err;
 
-	if (vs_frame_write(fd, pkt) >= 0)
+	if (vs_frame_write_vnet(fd, pkt) >= 0)
 		return 0;
 	err = errno;
 	if (err == EFAULT)
@@ -143,4 +156,6 @@ const struct vs_port_ops vs_host_ops = {
 	.rx_done = tap_rx_done,
 	.tx = tap_tx,
 	.fault_pending = vs_host_fault_pending,
+	.rights = vs_host_rights,
+	.caps = vs_host_rights, /* the host's own stack takes all that it makes */
 };

@@ -402,9 +402,17 @@ static bool dpdk_fault_pending(void *dev)
 	return false;
 }
 
+/* A received frame is in memory that nobody else writes to until the burst is done. */
+static unsigned int dpdk_rights(void *dev)
+{
+	(void)dev;
+	return VS_OFFLOAD_MERGE;
+}
+
 const struct vs_port_ops vs_dpdk_ops = {
 	.rx = dpdk_rx,
 	.rx_done = dpdk_rx_done,
 	.tx = dpdk_tx,
 	.fault_pending = dpdk_fault_pending,
+	.rights = dpdk_rights,
 };

@@ -131,9 +131,17 @@ static bool xdp_fault_pending(void *dev)
 	return false;
 }
 
+/* A received frame is in memory that nobody else writes to until the burst is done. */
+static unsigned int xdp_rights(void *dev)
+{
+	(void)dev;
+	return VS_OFFLOAD_MERGE;
+}
+
 const struct vs_port_ops vs_xdp_ops = {
 	.rx = xdp_rx,
 	.rx_done = xdp_rx_done,
 	.tx = xdp_tx,
 	.fault_pending = xdp_fault_pending,
+	.rights = xdp_rights,
 };

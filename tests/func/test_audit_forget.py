@@ -9,9 +9,13 @@ import os
 import pathlib
 
 import pytest
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
 
-from frames import BROADCAST, cross, frame, mac, teach
+from frames import BROADCAST, cross, frame, mac, teach, text
 from lan import Lan, Switch
+from offloads import GSO_TCP4, SENDS, partial
 
 BUILDS = dict(word.split("=", 1) for word in os.environ.get("VMSWITCH_FORGET", "").split())
 
@@ -24,15 +28,20 @@ SUMS = {
     "VS_TERM_SENT": {"egress"},
     "VS_TERM_DROPS": {"ingress", "egress"},
     "VS_TERM_FLOOD_COPIES": {"switch"},
+    "VS_TERM_EXTRA_SEGMENTS": {"switch"},
 }
 
 
 def some_of_everything(lan):
-    """Frames forwarded, flooded, dropped on either side."""
-    a, b = lan.add("a", mac=mac(1)), lan.add("b", mac=mac(2))
+    """Frames forwarded, flooded, cut into segments, dropped on either side."""
+    a, b = lan.add("a", mac=mac(1), add=SENDS), lan.add("b", mac=mac(2))
     cross(a, frame(BROADCAST, a.mac), b)
     cross(b, frame(BROADCAST, b.mac), a)
     teach(lan, "a", "b")
+    long, hdr = partial(Ether(src=text(a.mac), dst=text(b.mac)) / IP(src="10.0.0.1",
+                        dst="10.0.0.2") / TCP() / Raw(bytes(3000)), gso_type=GSO_TCP4,
+                        gso_size=1000)
+    a.send(long, hdr=hdr)
     lan.daemon.check("port", "set", "b", "mtu", 100)
     cross(a, [frame(b.mac, a.mac), frame(b.mac, a.mac, 200), frame(a.mac, a.mac)], b)
 

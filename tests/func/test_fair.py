@@ -10,6 +10,9 @@ from frames import BROADCAST, STRANGER, frame, mac, text
 from spec import Client, Spec
 from vsguest import DESC_WRITE
 
+# Shares of time: those of a build with sanitizers say nothing.
+pytestmark = pytest.mark.once
+
 GUESTS = 8
 RING = 32768
 SINK_RING = 4096

@@ -18,7 +18,10 @@ from vsguest import (F_EVENT_IDX, F_INDIRECT, F_MQ, F_MRG_RXBUF, F_MTU, F_PROTOC
                      MSG_NEED_REPLY, MSG_REPLY, MSG_VERSION, PF_MQ, PF_NET_MTU, PF_REPLY_ACK,
                      Guest, Req, mem_table, u64, vring_addr, vring_fd, vring_state)
 
-OFFERED = F_VERSION_1 | F_MRG_RXBUF | F_INDIRECT | F_EVENT_IDX | F_MQ | F_MTU | F_PROTOCOL
+# Checksum and segmentation of both sides (TSO, ECN, USO), and the announcement after a migration.
+OFFLOADS = sum(1 << bit for bit in (0, 1, 7, 8, 9, 11, 12, 13, 21, 54, 55, 56))
+OFFERED = (F_VERSION_1 | F_MRG_RXBUF | F_INDIRECT | F_EVENT_IDX | F_MQ | F_MTU | F_PROTOCOL |
+           OFFLOADS)
 AT_ONCE = 1.0       # seconds within which others are served, the start of the command included
 BAD_INDEX = [16, 17, 0xff, 0x10000, 0x10001, 0x1000f, 0x80000000, 0xffff0000, 0xffffffff]
 

@@ -257,8 +257,12 @@ def test_offered(lan):
     guest = lan.add("a", start=False)
     guest.step_connect()
     offered = guest.call(Req.GET_FEATURES).u64
-    names = {3: "MTU", 15: "MRG_RXBUF", 22: "MQ", 28: "INDIRECT_DESC", 29: "EVENT_IDX",
-             30: "PROTOCOL_FEATURES", 32: "VERSION_1"}
+    names = {0: "CSUM", 1: "GUEST_CSUM", 3: "MTU", 7: "GUEST_TSO4", 8: "GUEST_TSO6",
+             9: "GUEST_ECN",
+             11: "HOST_TSO4", 12: "HOST_TSO6", 13: "HOST_ECN", 15: "MRG_RXBUF",
+             21: "GUEST_ANNOUNCE", 22: "MQ", 28: "INDIRECT_DESC", 29: "EVENT_IDX",
+             30: "PROTOCOL_FEATURES", 32: "VERSION_1", 54: "GUEST_USO4", 55: "GUEST_USO6",
+             56: "HOST_USO"}
     assert {bit for bit in range(64) if offered >> bit & 1} == set(names)
     protocol = guest.call(Req.GET_PROTOCOL_FEATURES).u64
     assert {bit for bit in range(64) if protocol >> bit & 1} == {0, 3, 4}   # MQ, REPLY_ACK, NET_MTU

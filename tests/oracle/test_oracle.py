@@ -74,10 +74,11 @@ def agree(frames, seed):
 
 
 def test_equal():
-    """A million frames, and every reason that a guest's frame can meet was among them."""
+    """A million frames, and every reason that a guest's frame can meet was among them, but those of
+    guests with offloads."""
     met = agree(FRAMES, 1)
     elsewhere = {"frame_cut", "mem_lost", "host_full", "host_down", "uplink_full", "uplink_size",
-                 "uplink_down"}
+                 "uplink_down", "tx_busy", "csum_range", "gso_header", "gso_size", "gso_failed"}
     assert {name for name, n in met.items() if n == 0} == elsewhere
 
 

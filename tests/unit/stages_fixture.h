@@ -40,6 +40,8 @@ struct sf_dev {
 	bool (*mem_lost)(void); /* asked by tx, or NULL; @was_lost is what it said */
 	bool was_lost;
 	uint8_t fate[VS_BURST_MAX];       /* what tx answers */
+	unsigned int rights;              /* enum vs_offload: what it may leave to the switch */
+	unsigned int caps;                /* and what may be left to it */
 	unsigned int order[VS_BURST_MAX]; /* a number found in byte 14.. of each frame */
 	unsigned int refused;
 	unsigned int wrong; /* frames that this port must not get, not in this form, or not then */

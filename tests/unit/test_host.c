@@ -274,7 +274,7 @@ static void test_held_is_refused(void **state)
 	struct vs_host_config config = config_of(f, VS_HOST_TAP);
 	int fd;
 
-	fd = vs_tap_attach("vst0", 1);
+	fd = vs_tap_attach("vst0", 1, 0);
 	assert_true(fd >= 0);
 	assert_int_equal(make(f, &config), -EBUSY);
 	assert_non_null(strstr(f->why.text, "another process holds interface vst0"));
@@ -283,7 +283,7 @@ static void test_held_is_refused(void **state)
 	assert_non_null(strstr(f->why.text, "one queue"));
 	close(fd);
 
-	fd = vs_tap_attach("vst0", 2);
+	fd = vs_tap_attach("vst0", 2, 0);
 	assert_true(fd >= 0);
 	assert_int_equal(make(f, &config), -EBUSY);
 	assert_non_null(strstr(f->why.text, "another process holds interface vst0"));

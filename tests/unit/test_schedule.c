@@ -276,6 +276,12 @@ static void test_epochs(void **state)
 	f->dev[5].there[0]++;
 	vs_watch_changed();
 	assert_int_equal(rounds(f, 2), 1);
+	/* It stays hot until it is quiet, whoever else comes and goes. */
+	watched = f->dev[5].watched;
+	vs_watch_changed();
+	go_round(f);
+	assert_int_equal(f->dev[5].watched, watched);
+	assert_int_equal(rounds(f, 100), 0);
 	/* Once a second, whatever happens. */
 	watched = f->dev[5].watched;
 	f->s->second--;
