@@ -138,24 +138,23 @@ def test_changes_under_load(start, vmswitchd):
     assert vmswitchd.drops("g0")["port_down"] > 0
 
 
-@pytest.mark.once
 def test_port_del_under_load(lan):
-    """A port that two workers send to goes, and comes back, again and again. Where control and both
-    workers share one processor each grace period waits for two of its time slices."""
-    one = lan.daemon.options[1] == LISTS["one processor"]
+    """A port that two workers send to goes, and comes back, again and again."""
     a, b = lan.add("a", mac=mac(1)), lan.add("b", mac=mac(2))
     c = lan.add("c", "mac", "02:00:00:00:00:03", mac=mac(3))
     assert lan.port("a")["worker"] != lan.port("b")["worker"]
     path = lan.rundir / "c.sock"
     with Traffic({a: [frame(c.mac, a.mac)] * 64, b: [frame(c.mac, b.mac)] * 64}):
-        for _ in range(1 if one else 4):
+        for _ in range(4):
             lan.daemon.check("port", "del", "c")
             lan.daemon.audit()
             lan.daemon.check("port", "add", "c", "switch", "lan", "type", "guest", "socket", path,
                              "mac", "02:00:00:00:00:03")
             c.reconnect()
             lan.wait("c", lambda row: row["up"])
-            c.recv_all(timeout=0.01)
+            # A few only: they come without end.
+            for _ in range(64):
+                assert c.recv(timeout=10) is not None
             lan.daemon.audit()
 
 

@@ -109,7 +109,7 @@ static inline int setup(void **state)
 	if (vs_rcu_init(&f->rcu) != 0)
 		return -1;
 	f->env = (struct vs_dpdk_env){.base = f->base, .rcu = &f->rcu};
-	vs_mem_faults = 0;
+	vs_mem_begin();
 	*state = f;
 	return 0;
 }

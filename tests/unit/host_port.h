@@ -118,7 +118,7 @@ static inline int setup(void **state)
 		return -1;
 	f->fds = count_fds();
 	open_env(f);
-	vs_mem_faults = 0;
+	vs_mem_begin();
 	*state = f;
 	return 0;
 }

@@ -235,7 +235,7 @@ static void test_memory_lost(void **state)
 	start_pair(f, 0);
 	assert_int_equal(ftruncate(f->file, 0), 0);
 	burst.n = 0;
-	vs_mem_faults = 0;
+	vs_mem_begin();
 	vs_guest_ops.rx(f->guest, 0, 1, &burst);
 	vs_guest_ops.rx_done(f->guest, 0);
 	assert_int_equal(burst.n, 0);
@@ -328,7 +328,7 @@ static void *poll_port(void *arg)
 
 	vs_rcu_online(&w->f->rcu, 0);
 	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
-		vs_mem_faults = 0;
+		vs_mem_begin();
 		mine.n = 0;
 		mine.n_ext = 0;
 		vs_guest_ops.rx(w->f->guest, 0, 1, &mine);
