@@ -25,6 +25,7 @@ static int make(struct vs_port *port, const struct vs_port_spec *spec, struct vs
 		.rcu = port->m->env.rcu,
 		.pci = port->m->env.pci,
 		.n_pci = port->m->env.n_pci,
+		.virtio_user = port->m->env.virtio_user,
 	};
 	const struct vs_dpdk_config config = {
 		.name = port->name,

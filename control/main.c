@@ -185,6 +185,7 @@ static int start_model(struct daemon *d)
 		.run_dir = d->run_dir,
 		.pci = d->options.pci,
 		.n_pci = d->options.n_pci,
+		.virtio_user = d->options.virtio_user,
 		.pool = d->options.pool,
 		.vm_group = d->options.vm_group ? &d->who.vm_group : NULL,
 	};

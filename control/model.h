@@ -523,6 +523,7 @@ struct vs_model_env {
 	const char *run_dir;    /* where uplinks keep what they must put back */
 	const char *const *pci; /* PCI devices that DPDK may use (--pci) */
 	unsigned int n_pci;
+	bool virtio_user;           /* an uplink may be a net_virtio_user (--virtio-user) */
 	struct rte_ether_addr pool; /* first address of the pool; all zero: by the machine's id */
 	const gid_t *vm_group;      /* of sockets that guest ports listen on; NULL: the process's */
 };

@@ -50,6 +50,8 @@ static void help(void)
 	       "                     000 (default 00:15:5d:XX:X0:00, by this machine's id)\n"
 	       "  --pci ADDRESS      let an uplink take this PCI device (DDDD:BB:DD.F, bound to vfio-pci);\n"
 	       "                     may be given %d times; without it no PCI device is looked at\n"
+	       "  --virtio-user      let an uplink be dpdk:net_virtio_user: whoever is at its other side\n"
+	       "                     sees all memory of the switch\n"
 	       "  --user USER        become this user, with the few privileges that ports need\n"
 	       "  --group GROUP      and this group, that of the control socket (default: the user's)\n"
 	       "  --vm-group GROUP   group of the sockets that guest ports listen on: the VMMs'\n"
@@ -239,6 +241,9 @@ static enum vs_options_verdict take_option(int option, const char *arg, struct v
 		}
 		o->pci[o->n_pci++] = arg;
 		return VS_OPTIONS_RUN;
+	case 'V':
+		o->virtio_user = true;
+		return VS_OPTIONS_RUN;
 	case 'a':
 		return take_pool(arg, o);
 	case 'r':
@@ -289,6 +294,7 @@ enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_option
 		{"nap", required_argument, NULL, 'n'},
 		{"mac-pool", required_argument, NULL, 'a'},
 		{"pci", required_argument, NULL, 'p'},
+		{"virtio-user", no_argument, NULL, 'V'},
 		{"user", required_argument, NULL, 'u'},
 		{"group", required_argument, NULL, 'g'},
 		{"vm-group", required_argument, NULL, 'G'},

@@ -27,6 +27,7 @@ struct vs_options {
 	unsigned int nap_us;                 /* sleep of an idle worker at a time; 0: never */
 	const char *pci[VS_OPTIONS_PCI_MAX]; /* devices that an uplink may take */
 	unsigned int n_pci;
+	bool virtio_user;           /* an uplink may be a net_virtio_user */
 	const char *user;           /* whose privileges it runs with; NULL: the caller's */
 	const char *group;          /* NULL: the user's */
 	const char *vm_group;       /* of sockets for VMMs; NULL: the process's */

@@ -114,7 +114,7 @@ static bool settle(struct vs_ctx *ctx, const struct vs_port_hot *port, unsigned 
 		   struct vs_pkt *pkt, uint8_t index)
 {
 	struct vs_fixup *fix = &ctx->fixup;
-	unsigned int lacks = vs_debt_needs(&pkt->debt) & ~caps;
+	unsigned int lacks = vs_pkt_lacks(pkt, caps);
 
 	/* Caps may rise between two pieces; what is begun is ended. */
 	if (lacks == 0 && !fix->segs.pkt) {
@@ -130,7 +130,7 @@ static bool settle(struct vs_ctx *ctx, const struct vs_port_hot *port, unsigned 
 	}
 	if (!fix->segs.pkt)
 		begin_cut(ctx, port, pkt);
-	return !fix->segs.pkt || cut(fix, caps, index);
+	return !fix->segs.pkt || cut(fix, vs_pkt_caps(pkt, caps), index);
 }
 
 /* As many frames for the port that is being served as one call of tx takes. */
@@ -161,20 +161,20 @@ static void make_piece(struct vs_ctx *ctx, struct vs_burst *burst)
 
 /* Is anything in the port's list that the port cannot take? */
 static bool must_settle(const struct vs_port_hot *port, const struct vs_out *out,
-			const struct vs_burst *burst)
+			struct vs_burst *burst)
 {
 	const unsigned int caps = vs_port_caps(port);
 	unsigned int i;
 
 	for (i = 0; i < out->n; i++) {
-		if (vs_debt_needs(&burst->pkt[out->pkt[i]].debt) & ~caps)
+		if (vs_pkt_lacks(vs_burst_form(burst, out->pkt[i], port->vid), caps))
 			return true;
 	}
 	return false;
 }
 
 /* Set those ports aside that cannot take all that is in their lists. */
-static void set_aside(struct vs_ctx *ctx, const struct vs_burst *burst)
+static void set_aside(struct vs_ctx *ctx, struct vs_burst *burst)
 {
 	struct vs_fixup *fix = &ctx->fixup;
 	uint16_t kept = 0;

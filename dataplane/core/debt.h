@@ -81,6 +81,8 @@ enum vs_offload {
 				     * out of anybody's reach; caps: it is better off with few
 				     * large packets than with many small ones */
 	VS_OFFLOAD_ALL = (1 << 8) - 1,
+	VS_OFFLOAD_PLAIN = 1 << 8, /* caps: the others hold for plain headers only
+				    * (vs_pkt_is_plain()) */
 };
 
 /** vs_debt_owes() - is anything owed? */

@@ -50,6 +50,7 @@
 
 #include <linux/virtio_net.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /** A piece of payload. @data may be the sender's and change at any time: copy, never judge. */
@@ -70,7 +71,8 @@ struct vs_pkt {
 	uint8_t pcp;       /* priority of the tag it leaves with (IEEE 802.1Q-2018, 6.9.3) */
 	uint8_t drop;      /* enum vs_drop; not NONE: dead and counted, stages skip it */
 	uint16_t bare_vid; /* it leaves without a tag where this is the port's own VLAN */
-	/* private copy, as the guest or the kernel wrote it; all zero from other ports */
+	/* private copy, as the guest or the kernel wrote it; all zero from other ports, but for
+	 * DATA_VALID where a card has looked */
 	struct virtio_net_hdr_mrg_rxbuf vnet;
 	struct vs_debt debt; /* what is owed on it */
 };
@@ -87,6 +89,28 @@ static inline uint32_t vs_pkt_longest(const struct vs_pkt *pkt)
 	uint32_t segment = (uint32_t)pkt->debt.hdrs + pkt->debt.gso_size;
 
 	return pkt->debt.gso && segment < pkt->len ? segment : pkt->len;
+}
+
+/**
+ * vs_pkt_is_plain() - are the headers of a packet that owes something those that any card knows?
+ *
+ * One tag at most, IPv4 or IPv6 without extension headers, no fragment, and in it TCP or UDP, whose
+ * checksum it is that is owed; segments of at least 256 bytes (cards refuse less, or worse).
+ */
+bool vs_pkt_is_plain(const struct vs_pkt *pkt);
+
+/** vs_pkt_caps() - what of a port's @caps (bits of vs_offload) holds for a packet that owes. */
+static inline unsigned int vs_pkt_caps(const struct vs_pkt *pkt, unsigned int caps)
+{
+	return caps & VS_OFFLOAD_PLAIN && !vs_pkt_is_plain(pkt) ? 0 : caps;
+}
+
+/** vs_pkt_lacks() - what a port with these @caps cannot do, of what a packet owes. */
+static inline unsigned int vs_pkt_lacks(const struct vs_pkt *pkt, unsigned int caps)
+{
+	unsigned int needs = vs_debt_needs(&pkt->debt);
+
+	return needs ? needs & ~vs_pkt_caps(pkt, caps) : 0;
 }
 
 /** The bare_vid of a packet whose own EtherType is a tag's: it never leaves without its tag. */

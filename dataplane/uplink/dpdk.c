@@ -84,6 +84,9 @@ static void adopt(struct vs_dpdk *dpdk, const struct vs_dpdk_plan *plan, struct 
 	dpdk->queues = plan->queues;
 	dpdk->room = plan->room;
 	dpdk->mtu = plan->mtu;
+	dpdk->caps = plan->caps;
+	dpdk->verifies = plan->verifies;
+	dpdk->ip_csum = plan->tx_offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
 }
 
 static int start(struct vs_dpdk *dpdk, const struct vs_dpdk_plan *plan, struct vs_dpdk_why *ret_why)

@@ -53,6 +53,8 @@ static const struct {
 	{"net_ring", " nodeaction "},
 	{"net_af_packet", " iface qpairs blocksz framesz framecnt qdisc_bypass "},
 	{"net_null", " size copy no-rx "},
+	/* With --virtio-user only. As a server it would wait for its other side, and control with it. */
+	{"net_virtio_user", " path mac queues queue_size mrg_rxbuf in_order packed_vq "},
 };
 
 /* Kernel drivers that hand a PCI device to DPDK, or share it with it. */
@@ -259,6 +261,14 @@ static const char *keys_of(const char *device)
 	return NULL;
 }
 
+static int refuse_virtio_user(const char *device, struct vs_dpdk_why *why)
+{
+	return vs_dpdk_refuse(why, -EPERM,
+			      "whoever is at the other side of '%.40s' sees all memory of the "
+			      "switch: start it again with 'vmswitchd --virtio-user' to allow that",
+			      device);
+}
+
 static int refuse_driver(const char *device, struct vs_dpdk_why *why)
 {
 	char drivers[128] = "";
@@ -274,13 +284,15 @@ static int refuse_driver(const char *device, struct vs_dpdk_why *why)
 }
 
 /* Hardware is named on the daemon's command line (--pci); virtual devices are judged here. */
-static int check_keys(const char *bus, const char *device, const char *args,
-		      struct vs_dpdk_why *ret_why)
+static int check_keys(const struct vs_dpdk_env *env, const char *bus, const char *device,
+		      const char *args, struct vs_dpdk_why *ret_why)
 {
 	const char *keys = keys_of(device);
 
 	if (!keys && strcmp(bus, "vdev") == 0)
 		return refuse_driver(device, ret_why);
+	if (is_of_driver(device, "net_virtio_user") && !env->virtio_user)
+		return refuse_virtio_user(device, ret_why);
 	while (keys && *args) {
 		size_t item = strcspn(args, ",");
 		size_t key = strcspn(args, "=,");
@@ -316,8 +328,8 @@ static int check_form(const char *devargs, struct vs_dpdk_why *ret_why)
 	return 0;
 }
 
-static int check_device(const char *devargs, struct vs_dpdk_name *ret_name,
-			struct vs_dpdk_why *ret_why)
+static int check_device(const struct vs_dpdk_env *env, const char *devargs,
+			struct vs_dpdk_name *ret_name, struct vs_dpdk_why *ret_why)
 {
 	struct rte_devargs da;
 	int err;
@@ -330,7 +342,7 @@ static int check_device(const char *devargs, struct vs_dpdk_name *ret_name,
 				      "driver's package (librte-net-...) installed?",
 				      (int)RTE_MIN(strcspn(devargs, ","), 60u), devargs);
 	}
-	err = check_keys(rte_bus_name(da.bus), da.name, da.args ? da.args : "", ret_why);
+	err = check_keys(env, rte_bus_name(da.bus), da.name, da.args ? da.args : "", ret_why);
 	if (!err) {
 		ret_name->bus = rte_bus_name(da.bus);
 		(void)snprintf(ret_name->device, sizeof(ret_name->device), "%s", da.name);
@@ -349,6 +361,6 @@ int vs_dpdk_args_check(const struct vs_dpdk_env *env, const char *devargs, enum 
 	if (!err)
 		err = check_words(env, devargs, force, ret_why);
 	if (!err)
-		err = check_device(devargs, ret_name, ret_why);
+		err = check_device(env, devargs, ret_name, ret_why);
 	return err;
 }

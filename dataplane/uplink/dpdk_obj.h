@@ -34,12 +34,26 @@ struct vs_dpdk_txq {
 } __rte_cache_aligned;
 
 /**
+ * struct vs_dpdk_copies - frames of one burst on their way to the device
+ * @of:		the frame of the burst that @mbuf is a copy of
+ * @marked:	the device is to do something to one of them
+ */
+struct vs_dpdk_copies {
+	struct rte_mbuf *mbuf[VS_BURST_MAX];
+	uint8_t of[VS_BURST_MAX];
+	uint16_t n;
+	bool marked;
+};
+
+/**
  * struct vs_dpdk_plan - how the device is configured for one MTU
  * @mtu:	of the port: bytes of an untagged frame without its header
  * @device_mtu:	what the driver is told; more, where it does not allow for a tag
  * @room:	payload bytes of one buffer
  * @mbufs:	in the pool
  * @bytes:	of memory for the pool
+ * @caps:	what is left to the device in frames that go there, bits of enum vs_offload
+ * @verifies:	its word that a checksum is good is believed
  */
 struct vs_dpdk_plan {
 	uint32_t mtu;
@@ -52,6 +66,8 @@ struct vs_dpdk_plan {
 	uint64_t bytes;
 	uint64_t rx_offloads;
 	uint64_t tx_offloads;
+	uint16_t caps;
+	bool verifies;
 };
 
 /** struct vs_dpdk_host_if - an interface of the host that a driver works on, as it was before */
@@ -69,6 +85,9 @@ struct vs_dpdk {
 	uint16_t port;
 	uint16_t queues;
 	uint16_t room;
+	uint16_t caps; /* enum vs_offload: left to the device */
+	bool verifies; /* it is believed that a checksum is good */
+	bool ip_csum;  /* it wants to be told to write the checksum of an IP header */
 	uint32_t mtu;
 	struct rte_mempool *pool;
 	struct vs_dpdk_rxq rxq[VS_DPDK_QUEUES_MAX];
@@ -143,6 +162,27 @@ unsigned int vs_dpdk_pools_waiting(void);
 /** vs_dpdk_plan_make() - decide how to run it. Return: 0, or -errno and *@ret_why. */
 int vs_dpdk_plan_make(struct vs_dpdk *dpdk, unsigned int queues, uint32_t mtu,
 		      struct vs_dpdk_plan *ret_plan, struct vs_dpdk_why *ret_why);
+
+/* ---- dpdk_offload.c: what is left to the device */
+
+/** vs_dpdk_offload_plan() - decide what is left to it, and what that takes; after the buffers. */
+void vs_dpdk_offload_plan(const struct vs_dpdk *dpdk, const struct rte_eth_dev_info *info,
+			  struct vs_dpdk_plan *plan);
+
+/**
+ * vs_dpdk_offload_mark() - worker: ask the device for what a packet owes
+ * @m:		its copy; the headers stand in the first piece
+ * @pkt:	owes nothing but what the device can do
+ */
+void vs_dpdk_offload_mark(const struct vs_dpdk *dpdk, struct rte_mbuf *m, const struct vs_pkt *pkt);
+
+/**
+ * vs_dpdk_offload_prepare() - worker: let the driver bring marked frames into its own form
+ * @copies:	those that the driver refuses are freed and taken out
+ * @fate:	of the frames that are taken out: gso_failed
+ */
+void vs_dpdk_offload_prepare(const struct vs_dpdk *dpdk, uint16_t queue,
+			     struct vs_dpdk_copies *copies, uint8_t *fate);
 
 /* ---- dpdk_dev.c: the device */
 

@@ -2,10 +2,11 @@
 /*
  * The worker's side of a dpdk uplink.
  *
- * Accepts (tx): frames whose private header is final, of up to MTU + 14 bytes, and 4 for a tag.
+ * Accepts (tx): frames whose private header is final, of up to MTU + 14 bytes, and 4 for a tag; or
+ *	that owe what the device can do (dpdk_offload.c).
  * Guarantees (rx): the first bytes of a frame (VS_HDR_BYTES, or all it has) at pkt->hdr, with
  *	VS_HDR_ROOM free bytes in front; extents hold until rx_done.
- * Drops: frame_cut, mem_lost, uplink_full, uplink_size, uplink_down.
+ * Drops: frame_cut, gso_failed, mem_lost, uplink_full, uplink_size, uplink_down.
  *
  * DOC: theory of operation
  *
@@ -158,16 +159,21 @@ static bool take_unusual(const struct vs_dpdk *dpdk, struct rte_mbuf *m, struct 
 
 static bool take_frame(const struct vs_dpdk *dpdk, struct vs_dpdk_rxq *q, struct vs_burst *burst)
 {
+	const uint64_t good = RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 	struct rte_mbuf *m = q->mbuf[q->next];
 
 	if (unlikely(m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED))
 		put_tag_back(m);
 	if (likely(is_usual(dpdk, m) && burst->n_ext < VS_BURST_EXTENTS)) {
 		take_usual(dpdk, m, burst);
-		return true;
+	} else {
+		q->unusual = true;
+		if (!take_unusual(dpdk, m, burst))
+			return false;
 	}
-	q->unusual = true;
-	return take_unusual(dpdk, m, burst);
+	if (dpdk->verifies && (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == good)
+		burst->pkt[burst->n - 1].vnet.hdr.flags = VIRTIO_NET_HDR_F_DATA_VALID;
+	return true;
 }
 
 static void dpdk_rx(void *dev, unsigned int pair, unsigned int fanout, struct vs_burst *burst)
@@ -333,44 +339,65 @@ static bool fits(const struct vs_dpdk *dpdk, const struct vs_pkt *pkt)
 {
 	const uint32_t most = dpdk->mtu + RTE_ETHER_HDR_LEN;
 
-	return pkt->len <= most || (pkt->len <= most + RTE_VLAN_HLEN && is_tagged(pkt));
+	const uint32_t len = vs_pkt_longest(pkt);
+
+	return len <= most || (len <= most + RTE_VLAN_HLEN && is_tagged(pkt));
+}
+
+/* Copy the frames that can go. What is not copied has its fate, and no buffer. */
+static void copy_frames(const struct vs_dpdk *dpdk, struct vs_pkt *const *pkt, unsigned int n,
+			uint8_t *fate, struct vs_dpdk_copies *copies)
+{
+	unsigned int have = take_buffers(dpdk, copies->mbuf, n);
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		struct rte_mbuf *m = copies->mbuf[copies->n];
+
+		fate[i] = VS_DROP_UPLINK_SIZE;
+		if (!fits(dpdk, pkt[i]))
+			continue;
+		fate[i] = VS_DROP_UPLINK_FULL;
+		if (copies->n == have)
+			continue;
+		if (unlikely(!write_frame(dpdk, m, pkt[i]))) {
+			rte_pktmbuf_free(m);
+			copies->mbuf[copies->n] = copies->mbuf[--have];
+			continue;
+		}
+		if (unlikely(vs_debt_owes(&pkt[i]->debt))) {
+			vs_dpdk_offload_mark(dpdk, m, pkt[i]);
+			copies->marked = true;
+		}
+		copies->of[copies->n++] = (uint8_t)i;
+	}
+	if (copies->n < have)
+		rte_pktmbuf_free_bulk(copies->mbuf + copies->n, have - copies->n);
 }
 
 static void send_burst(struct vs_dpdk *dpdk, uint16_t queue, struct vs_pkt *const *pkt,
 		       unsigned int n, uint8_t *fate)
 {
-	struct rte_mbuf *mbuf[VS_BURST_MAX];
-	uint8_t of[VS_BURST_MAX]; /* the frame that a buffer is a copy of */
-	unsigned int have = take_buffers(dpdk, mbuf, n);
+	struct vs_dpdk_copies copies;
 	uint16_t sent = 0;
-	uint16_t m = 0;
 	unsigned int i;
 
-	for (i = 0; i < n; i++) {
-		fate[i] = VS_DROP_UPLINK_SIZE;
-		if (!fits(dpdk, pkt[i]))
-			continue;
-		fate[i] = VS_DROP_UPLINK_FULL;
-		if (m == have)
-			continue;
-		if (likely(write_frame(dpdk, mbuf[m], pkt[i]))) {
-			of[m++] = (uint8_t)i;
-		} else {
-			rte_pktmbuf_free(mbuf[m]);
-			mbuf[m] = mbuf[--have];
-		}
-	}
+	copies.n = 0;
+	copies.marked = false;
+	copy_frames(dpdk, pkt, n, fate, &copies);
 	if (vs_mem_is_lost()) {
-		rte_pktmbuf_free_bulk(mbuf, have);
+		rte_pktmbuf_free_bulk(copies.mbuf, copies.n);
 		memset(fate, VS_DROP_MEM_LOST, n);
 		return;
 	}
-	if (m)
-		sent = rte_eth_tx_burst(dpdk->eth, queue, mbuf, m);
+	if (unlikely(copies.marked))
+		vs_dpdk_offload_prepare(dpdk, queue, &copies, fate);
+	if (copies.n)
+		sent = rte_eth_tx_burst(dpdk->eth, queue, copies.mbuf, copies.n);
 	for (i = 0; i < sent; i++)
-		fate[of[i]] = VS_DROP_NONE;
-	if (sent < have)
-		rte_pktmbuf_free_bulk(mbuf + sent, have - sent);
+		fate[copies.of[i]] = VS_DROP_NONE;
+	if (sent < copies.n)
+		rte_pktmbuf_free_bulk(copies.mbuf + sent, copies.n - sent);
 }
 
 static void dpdk_tx(void *dev, unsigned int pair, struct vs_pkt *const *pkt, unsigned int n,
@@ -405,8 +432,16 @@ static bool dpdk_fault_pending(void *dev)
 /* A received frame is in memory that nobody else writes to until the burst is done. */
 static unsigned int dpdk_rights(void *dev)
 {
-	(void)dev;
-	return VS_OFFLOAD_MERGE;
+	const struct vs_dpdk *dpdk = dev;
+
+	return VS_OFFLOAD_MERGE | (dpdk->verifies ? (unsigned int)VS_OFFLOAD_VERIFY : 0);
+}
+
+static unsigned int dpdk_caps(void *dev)
+{
+	const struct vs_dpdk *dpdk = dev;
+
+	return dpdk->caps;
 }
 
 const struct vs_port_ops vs_dpdk_ops = {
@@ -415,4 +450,5 @@ const struct vs_port_ops vs_dpdk_ops = {
 	.tx = dpdk_tx,
 	.fault_pending = dpdk_fault_pending,
 	.rights = dpdk_rights,
+	.caps = dpdk_caps,
 };

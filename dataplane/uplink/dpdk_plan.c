@@ -126,6 +126,7 @@ int vs_dpdk_plan_make(struct vs_dpdk *dpdk, unsigned int queues, uint32_t mtu,
 		err = plan_buffers(dpdk, &info, &plan, ret_why);
 	if (err)
 		return err;
+	vs_dpdk_offload_plan(dpdk, &info, &plan);
 	vs_dpdk_pool_size(&plan);
 	*ret_plan = plan;
 	return 0;

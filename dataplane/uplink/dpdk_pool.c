@@ -37,7 +37,8 @@ void vs_dpdk_pool_size(struct vs_dpdk_plan *plan)
 	const uint32_t element =
 		(uint32_t)sizeof(struct rte_mbuf) + RTE_PKTMBUF_HEADROOM + plan->room;
 	/* A full burst in hand, received or about to be sent, in pieces of @room. */
-	const uint32_t pieces = (plan->mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN) / plan->room + 1;
+	const uint32_t longest = plan->caps & VS_OFFLOAD_TSO4 ? UINT16_MAX : plan->mtu;
+	const uint32_t pieces = (longest + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN) / plan->room + 1;
 	const uint32_t per_queue =
 		(uint32_t)plan->rx_desc + plan->tx_desc + 2 * VS_BURST_MAX * pieces;
 

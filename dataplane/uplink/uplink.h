@@ -220,12 +220,15 @@ struct vs_dpdk_why {
 /**
  * struct vs_dpdk_env - what every uplink of the daemon shares
  * @pci:	addresses of the PCI devices that the daemon was started with (--pci)
+ * @virtio_user: an uplink may be a net_virtio_user: whoever is at its other side maps all memory of
+ *		the switch (--virtio-user)
  */
 struct vs_dpdk_env {
 	struct event_base *base;
 	const struct vs_rcu *rcu;
 	const char *const *pci;
 	unsigned int n_pci;
+	bool virtio_user;
 };
 
 /**
