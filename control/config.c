@@ -165,6 +165,7 @@ static void make_port(struct vs_msg *msg, const struct vs_port *port)
 	vs_config_put_vlans(msg, &port->vlans);
 	vs_msg_put_u32(msg, VS_ATTR_PRIORITY, port->priority);
 	vs_msg_put_bytes(msg, VS_ATTR_CLUSTER, &port->cluster, sizeof(port->cluster));
+	vs_msg_put_u32(msg, VS_ATTR_OFFLOAD_OFF, port->offload_off);
 }
 
 /* ---- static addresses ---- */

@@ -54,6 +54,7 @@ static bool is_usual_number(enum vs_attr type, uint32_t number, const struct usu
 		return u->kind && number == u->kind->max_macs;
 	case VS_ATTR_PRIORITY:
 	case VS_ATTR_VLAN:
+	case VS_ATTR_OFFLOAD_OFF:
 		return number == 0;
 	default:
 		return false;

@@ -237,6 +237,7 @@ struct vs_port_change {
 		VS_PORT_SET_PRIORITY = 1 << 9,
 		VS_PORT_SET_CLUSTER = 1 << 10,
 		VS_PORT_SET_ADDRS = 1 << 11,
+		VS_PORT_SET_OFFLOAD = 1 << 12,
 	} set;
 	enum vs_mac_from mac_from;
 	struct rte_ether_addr mac; /* all zero: any */
@@ -252,6 +253,8 @@ struct vs_port_change {
 	bool priority;                 /* keep the 802.1p priority of its frames */
 	struct rte_ether_addr cluster; /* all zero: none */
 	const char *addrs;             /* of a host port; "": none */
+	uint32_t offload_on;           /* bits of enum vs_offload_part, none in both */
+	uint32_t offload_off;
 };
 
 /** struct vs_port_view - a port as shown */
@@ -272,6 +275,7 @@ struct vs_port_view {
 	const struct vs_vlans *vlans;
 	bool priority;
 	struct rte_ether_addr cluster;
+	uint32_t offload_off; /* bits of enum vs_offload_part */
 	uint32_t pairs;      /* queue pairs that are polled */
 	uint32_t worker;     /* that polls the first of them; the next one polls the next */
 	const char *state;   /* one word */

@@ -96,6 +96,28 @@ static uint32_t share_of(uint32_t rate, uint8_t workers)
 	return rate / workers + (rate % workers != 0);
 }
 
+/* What is not left to the other side, in the words of the workers. */
+static uint8_t offload_off(const struct vs_port *port)
+{
+	const unsigned int segs = VS_OFFLOAD_TSO4 | VS_OFFLOAD_TSO6 | VS_OFFLOAD_ECN |
+				  VS_OFFLOAD_USO4 | VS_OFFLOAD_USO6;
+	const unsigned int parts = port->offload_off;
+	unsigned int off = 0;
+
+	/* Who does no checksums cuts nothing: a segment needs one. */
+	if (parts & VS_PART_CSUM)
+		off |= VS_OFFLOAD_CSUM | segs;
+	if (parts & VS_PART_TSO4)
+		off |= VS_OFFLOAD_TSO4;
+	if (parts & VS_PART_TSO6)
+		off |= VS_OFFLOAD_TSO6;
+	if (parts & VS_PART_USO)
+		off |= VS_OFFLOAD_USO4 | VS_OFFLOAD_USO6;
+	if (parts & VS_PART_GRO)
+		off |= VS_OFFLOAD_MERGE;
+	return (uint8_t)off;
+}
+
 static void fill_port(struct vs_port_hot *hot, const struct vs_port *port)
 {
 	uint8_t workers = count_workers(port);
@@ -112,6 +134,7 @@ static void fill_port(struct vs_port_hot *hot, const struct vs_port *port)
 		.vid = port->vlans.vid,
 		.pairs = (uint8_t)port->kind->pairs(port),
 		.workers = workers,
+		.offload_off = offload_off(port),
 		.mac = port->mac,
 	};
 	if (port->link_up)

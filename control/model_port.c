@@ -139,6 +139,7 @@ static int take_settings(struct vs_port *port, const struct vs_port *like)
 	port->max_macs = like->max_macs;
 	port->vlans = like->vlans;
 	port->priority = like->priority;
+	port->offload_off = like->offload_off;
 	port->cluster = like->cluster;
 	return 0;
 }
@@ -426,6 +427,7 @@ static void fill_view(const struct vs_port *port, struct vs_port_view *view)
 		.macs = port->macs,
 		.vlans = &port->vlans,
 		.priority = port->priority,
+		.offload_off = port->offload_off,
 		.cluster = port->cluster,
 	};
 	if (port->dev)

@@ -141,6 +141,9 @@ static void apply_change(struct vs_port *port, const struct vs_port_change *c)
 		port->priority = c->priority;
 	if (c->set & VS_PORT_SET_CLUSTER)
 		port->cluster = c->cluster;
+	if (c->set & VS_PORT_SET_OFFLOAD)
+		port->offload_off =
+			(uint8_t)((port->offload_off | c->offload_off) & ~c->offload_on);
 }
 
 /* What can be said of the port as it would be. */

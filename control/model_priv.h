@@ -81,6 +81,7 @@ struct vs_port {
 	struct vs_pace fault_pace;
 	struct vs_vlans vlans;
 	bool priority;
+	uint8_t offload_off; /* bits of enum vs_offload_part */
 	struct rte_ether_addr cluster;
 	struct vs_static *statics;
 	uint32_t n_statics;

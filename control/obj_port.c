@@ -100,6 +100,24 @@ static int check_vlan_words(const struct vs_call *call, struct vs_fail *fail)
 	return 0;
 }
 
+static void read_offload(const struct nlattr *const *attr, struct vs_port_change *change)
+{
+	if (attr[VS_ATTR_OFFLOAD_ON])
+		change->offload_on = vs_tlv_u32(attr[VS_ATTR_OFFLOAD_ON]);
+	if (attr[VS_ATTR_OFFLOAD_OFF])
+		change->offload_off = vs_tlv_u32(attr[VS_ATTR_OFFLOAD_OFF]);
+	if (attr[VS_ATTR_OFFLOAD_ON] || attr[VS_ATTR_OFFLOAD_OFF])
+		change->set |= VS_PORT_SET_OFFLOAD;
+}
+
+static int check_offload(const struct vs_port_change *change, struct vs_fail *fail)
+{
+	if ((change->set & VS_PORT_SET_OFFLOAD) && (change->offload_on & change->offload_off))
+		return vs_fail_set(fail, -EINVAL, VS_ATTR_OFFLOAD_ON,
+				   "an offload is switched on or off, not both");
+	return 0;
+}
+
 /* What a port has by default, and may be given when it is made. */
 static void read_settings(const struct vs_call *call, struct vs_port_change *change)
 {
@@ -125,6 +143,7 @@ static void read_settings(const struct vs_call *call, struct vs_port_change *cha
 		change->set |= VS_PORT_SET_CLUSTER;
 		vs_call_mac(call, VS_ATTR_CLUSTER, &change->cluster);
 	}
+	read_offload(attr, change);
 }
 
 /* What belongs to the port that is made, and is changed later. */
@@ -188,6 +207,8 @@ static int add(struct vs_call *call, struct vs_fail *fail)
 	if (!err)
 		err = check_vlan_words(call, fail);
 	if (!err)
+		err = check_offload(&settings, fail);
+	if (!err)
 		err = read_mac(call, &spec.mac_from, &spec.mac, fail);
 	return err ? err : vs_port_add(call->model, &spec, fail);
 }
@@ -212,6 +233,8 @@ static int set(struct vs_call *call, struct vs_fail *fail)
 	if (call->attr[VS_ATTR_MAC] || call->attr[VS_ATTR_MAC_AUTO])
 		change.set |= VS_PORT_SET_MAC;
 	err = check_vlan_words(call, fail);
+	if (!err)
+		err = check_offload(&change, fail);
 	if (!err)
 		err = read_mac(call, &change.mac_from, &change.mac, fail);
 	if (err)

@@ -41,6 +41,7 @@ static void put_vlans(struct vs_msg *msg, const struct vs_port_view *view)
 {
 	vs_config_put_vlans(msg, view->vlans);
 	vs_msg_put_u32(msg, VS_ATTR_PRIORITY, view->priority);
+	vs_msg_put_u32(msg, VS_ATTR_OFFLOAD_OFF, view->offload_off);
 	if (!rte_is_zero_ether_addr(&view->cluster))
 		vs_msg_put_bytes(msg, VS_ATTR_CLUSTER, &view->cluster, sizeof(view->cluster));
 }

@@ -117,6 +117,8 @@
  *	VLAN_MODE	u32	enum vs_vlan
  *	VLANS		ranges	each VLAN 1..4094
  *	PRIORITY	u32	0 off, 1 on
+ *	OFFLOAD_ON	u32	bits of enum vs_offload_part
+ *	OFFLOAD_OFF	u32	the same
  *	CLUSTER		gmac	all zero: none
  *	DRY_RUN		flag
  *	CONFIRM		u32	seconds, 1..86400
@@ -151,16 +153,18 @@
  *			IFNAME ADDRS QUEUES MAC
  *			MAC_AUTO MTU VM LINK STORM_PPS
  *			MAX_MACS VLAN_MODE VLAN VLANS
- *			PRIORITY CLUSTER
+ *			PRIORITY CLUSTER OFFLOAD_ON
+ *			OFFLOAD_OFF
  *	PORT_DEL	NAME!				-
  *	PORT_SET	NAME! MAC MAC_AUTO VM MTU LINK	-
  *			STORM_PPS MAX_MACS NEW_NAME
  *			SWITCH ADDRS VLAN_MODE VLAN
  *			VLANS PRIORITY CLUSTER
+ *			OFFLOAD_ON OFFLOAD_OFF
  *	PORT_GET	NAME				dump: NAME SWITCH KIND VM ID LINK UP STATE
  *							PROBLEM? MAC? MTU MTU_NET? STORM_PPS MAX_MACS MACS
  *							VLAN_MODE VLAN? VLANS? PRIORITY CLUSTER?
- *							PAIRS WORKER, and
+ *							OFFLOAD_OFF PAIRS WORKER, and
  *							- of a guest: SOCKET MODE PEER_PID? FEATURES
  *							  OFFERED RING_SIZE REGIONS MEMORY CONNECTS
  *							  REFUSED FAULTS LAST_FAULT? CALLS
@@ -513,6 +517,10 @@ enum vs_attr {
 	VS_ATTR_MTU_VMM = 142,  /* u32: that the VMM has told the guest */
 	VS_ATTR_LIMITS = 143,   /* u32: 1: no other hop of the network carries less */
 
+	/* what may be left to the other side of a port; bits of enum vs_offload_part */
+	VS_ATTR_OFFLOAD_ON = 170,
+	VS_ATTR_OFFLOAD_OFF = 171,
+
 	VS_ATTR_COUNT_, /* one more than the highest number */
 	VS_ATTR_MAX = VS_ATTR_COUNT_ - 1,
 };
@@ -577,6 +585,16 @@ enum vs_verdict {
 	VS_VERDICT_FLOODED = 2,   /* to COPIES ports; COPIES_DROPPED dropped it, for REASON */
 	VS_VERDICT_DELIVERED = 3, /* to the captured port, from PORT */
 	VS_VERDICT_DROPPED = 4,   /* for REASON; at PORT, or from PORT, if it is there */
+};
+
+/** What may be left to the other side of a port (VS_ATTR_OFFLOAD_ON, _OFF). */
+enum vs_offload_part {
+	VS_PART_CSUM = 1 << 0, /* checksums, and so all that is cut, too */
+	VS_PART_TSO4 = 1 << 1, /* segmentation of TCP over IPv4 */
+	VS_PART_TSO6 = 1 << 2, /* of TCP over IPv6 */
+	VS_PART_USO = 1 << 3,  /* of UDP */
+	VS_PART_GRO = 1 << 4,  /* segments from a wire are merged on the way to it, or from it */
+	VS_PART_ALL = 31,
 };
 
 /** Who makes the socket of a guest port (VS_ATTR_MODE). */

@@ -304,6 +304,13 @@ static void give_up_addresses(struct way *way, const struct object *o)
 	end(way);
 }
 
+static void restore_offload(struct way *way, uint32_t off)
+{
+	if (off != VS_PART_ALL)
+		vs_msg_put_u32(&way->msg, VS_ATTR_OFFLOAD_ON, VS_PART_ALL & ~off);
+	vs_msg_put_u32(&way->msg, VS_ATTR_OFFLOAD_OFF, off);
+}
+
 static void restore_port(struct way *way, const struct object *o)
 {
 	static const enum vs_attr plain[] = {
@@ -320,6 +327,11 @@ static void restore_port(struct way *way, const struct object *o)
 		if (!differs(o->was[plain[i]], o->is[plain[i]]))
 			continue;
 		put(way, o->was[plain[i]]);
+		changes = true;
+	}
+	/* What was on is switched on again: the record names what was off. */
+	if (differs(o->was[VS_ATTR_OFFLOAD_OFF], o->is[VS_ATTR_OFFLOAD_OFF])) {
+		restore_offload(way, vs_tlv_u32(o->was[VS_ATTR_OFFLOAD_OFF]));
 		changes = true;
 	}
 	if (differs(o->was[VS_ATTR_VLAN_MODE], o->is[VS_ATTR_VLAN_MODE]) ||

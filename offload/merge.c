@@ -74,7 +74,8 @@ void vs_offload_merge(struct vs_ctx *ctx, struct vs_burst *burst)
 	uint64_t shared;
 	unsigned int i;
 
-	if (likely(!(vs_port_rights(from) & VS_OFFLOAD_MERGE)) || burst->n < 2 || ctx->conf->n_taps)
+	if (likely(!(vs_port_rights(from) & VS_OFFLOAD_MERGE)) || burst->n < 2 ||
+	    ctx->conf->n_taps || (from->offload_off & VS_OFFLOAD_MERGE))
 		return;
 	shared = find_shared(ctx);
 	for (i = 0; i < ctx->n_touched; i++) {

@@ -32,6 +32,7 @@ enum cli_type {
 	CLI_SECONDS, /* with up to three decimals; never sent */
 	CLI_MAC,     /* or one of @choices: its value 0 is all zero, another one a flag to send */
 	CLI_VLAN,    /* untagged, access N, trunk LIST [native N] */
+	CLI_OFFLOAD, /* all, none, LIST on, LIST off */
 	CLI_CHOICE,  /* one of @choices, its value sent as u32 */
 	CLI_FLAG,    /* no value */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/cli/cmd_port.h"
 
+#include "control/cli/offload.h"
 #include "control/cli/virtio.h"
 #include "control/cli/vlan.h"
 
@@ -12,6 +13,8 @@ enum {
 };
 
 #define VLAN_VALUE "untagged|access N|trunk LIST [native N]"
+#define OFFLOAD_VALUE "all|none|LIST on|LIST off"
+#define OFFLOAD_HELP "what is left to its other side; LIST is of csum, tso4, tso6, uso, gro"
 #define VLAN_HELP "VLANs it is on; LIST is such as 10,20-29"
 
 /* Words that may stand for an address; see CLI_MAC. */
@@ -67,6 +70,7 @@ static const struct cli_arg add_args[] = {
 	 .help = "keep the 802.1p priority of what it sends (default: off)"},
 	{"cluster", "MAC|none", CLI_MAC, CLI_MAY, VS_ATTR_CLUSTER, cluster_macs,
 	 .help = "an address that it shares with other ports, as nodes of a cluster do"},
+	{"offload", OFFLOAD_VALUE, CLI_OFFLOAD, CLI_MAY, .help = OFFLOAD_HELP},
 	{0},
 };
 
@@ -93,6 +97,7 @@ static const struct cli_arg set_args[] = {
 	 .help = "keep the 802.1p priority of what it sends (default: off)"},
 	{"cluster", "MAC|none", CLI_MAC, CLI_MAY, VS_ATTR_CLUSTER, cluster_macs,
 	 .help = "an address that it shares with other ports, as nodes of a cluster do"},
+	{"offload", OFFLOAD_VALUE, CLI_OFFLOAD, CLI_MAY, .help = OFFLOAD_HELP},
 	{"addr", "PREFIX[,PREFIX...]|none", CLI_WORD, CLI_MAY, VS_ATTR_ADDRS,
 	 .help = "host: addresses of the interface"},
 	{0},
@@ -153,6 +158,16 @@ static void put_vlans(struct out *o, const struct nlattr *const *tb)
 	out_mac(o, OUT_IN_BLOCKS, "cluster", "CLUSTER", cli_mac(tb, VS_ATTR_CLUSTER), "none");
 }
 
+static void put_offload(struct out *o, const struct nlattr *const *tb)
+{
+	const uint32_t off = (uint32_t)cli_num(tb, VS_ATTR_OFFLOAD_OFF);
+	char text[OFFLOAD_TEXT_MAX];
+
+	offload_list(off, text, sizeof(text));
+	out_value(o, OUT_IN_BLOCKS, "offload_off", "OFFLOAD-OFF", offload_json(off),
+		  off ? text : "-");
+}
+
 /* Where the port is: a socket, an interface or a network card. */
 static void put_place(struct out *o, const struct nlattr *const *tb)
 {
@@ -194,6 +209,7 @@ static void put_config(struct out *o, const struct nlattr *const *tb)
 	out_num(o, OUT_IN_BLOCKS, "max_macs", "MAX-MACS", cli_num(tb, VS_ATTR_MAX_MACS));
 	put_limit(o, "storm", "STORM", cli_num(tb, VS_ATTR_STORM_PPS));
 	put_vlans(o, tb);
+	put_offload(o, tb);
 	put_place(o, tb);
 	out_num(o, OUT_IN_BLOCKS, "id", "ID", cli_num(tb, VS_ATTR_ID));
 }

@@ -289,6 +289,30 @@ static bool walk_vlan(const struct complete *c, struct walk *w)
 	return false;
 }
 
+/* The words behind "offload": one, or a list and on or off. Return: as walk_vlan(). */
+static bool walk_offload(struct complete *c, struct walk *w)
+{
+	static const char *const first[] = {"all", "none", "csum", "tso4", "tso6", "uso", "gro"};
+	const char *word;
+	unsigned int i;
+
+	if (w->at == c->n) {
+		for (i = 0; i < sizeof(first) / sizeof(first[0]); i++)
+			offer(c, first[i]);
+		return true;
+	}
+	word = c->word[w->at++];
+	if (strcmp(word, "all") == 0 || strcmp(word, "none") == 0)
+		return false;
+	if (w->at == c->n) {
+		offer(c, "on");
+		offer(c, "off");
+		return true;
+	}
+	w->at++;
+	return false;
+}
+
 static void note_kind(struct walk *w, const struct cli_arg *arg, const char *word)
 {
 	const struct cli_choice *choice;
@@ -333,8 +357,8 @@ static void complete_args(struct complete *c, const struct cli_verb *verb, int f
 		w.given |= bit_of(&w, arg);
 		if (arg->word)
 			w.at++;
-		if (arg->type == CLI_VLAN) {
-			if (walk_vlan(c, &w))
+		if (arg->type == CLI_VLAN || arg->type == CLI_OFFLOAD) {
+			if (arg->type == CLI_VLAN ? walk_vlan(c, &w) : walk_offload(c, &w))
 				return;
 			continue;
 		}

@@ -5,6 +5,7 @@
  */
 #include "control/cli/cli.h"
 #include "control/cli/values.h"
+#include "control/cli/offload.h"
 #include "control/cli/vlan.h"
 #include "control/cli/words.h"
 
@@ -121,6 +122,16 @@ static int check_complete(struct cli *cli)
 	return 0;
 }
 
+/* Return: how many of the @n words it took; -EINVAL with a complaint. */
+static int put_value(struct cli *cli, const struct cli_arg *arg, char *const *words, int n)
+{
+	if (arg->type == CLI_VLAN)
+		return vlan_put(cli, words, n);
+	if (arg->type == CLI_OFFLOAD)
+		return offload_put(cli, words, n);
+	return values_put(cli, arg, words[0]) ? -EINVAL : 1;
+}
+
 static int parse_args(struct cli *cli, int argc, char **argv)
 {
 	const char *after = cli->verb->word[0] ? cli->verb->word : cli->object->word;
@@ -140,8 +151,8 @@ static int parse_args(struct cli *cli, int argc, char **argv)
 				       arg->value);
 			return -EINVAL;
 		}
-		took = arg->type == CLI_VLAN ? vlan_put(cli, &argv[i], argc - i) : 1;
-		if (took < 0 || (arg->type != CLI_VLAN && values_put(cli, arg, argv[i])))
+		took = put_value(cli, arg, &argv[i], argc - i);
+		if (took < 0)
 			return -EINVAL;
 		i += took - 1;
 		after = argv[i];

@@ -2,6 +2,7 @@
 #include "control/cli/render.h"
 
 #include "control/cli/mac.h"
+#include "control/cli/offload.h"
 #include "control/cli/vlan.h"
 
 #include <libmnl/libmnl.h>
@@ -67,6 +68,8 @@ static bool is_given(const struct render *r, const struct cli_arg *arg)
 		return false;
 	if (arg->type == CLI_VLAN)
 		return r->tb[VS_ATTR_VLAN_MODE] != NULL;
+	if (arg->type == CLI_OFFLOAD)
+		return r->tb[VS_ATTR_OFFLOAD_ON] || r->tb[VS_ATTR_OFFLOAD_OFF];
 	if (arg->type == CLI_MAC && mac_word(r, arg))
 		return true;
 	if (!arg->attr || !r->tb[arg->attr])
@@ -126,6 +129,9 @@ static void value_text(const struct render *r, const struct cli_arg *arg, char *
 		break;
 	case CLI_VLAN:
 		vlan_text(r, text, size);
+		break;
+	case CLI_OFFLOAD:
+		offload_format(r->tb, text, size);
 		break;
 	case CLI_CHOICE:
 		snprintf(text, size, "%s",
@@ -194,6 +200,8 @@ static bool is_writable(const struct render *r, const struct cli_arg *arg)
 		return is_clean(cli_str(r->tb, arg->attr));
 	case CLI_CHOICE:
 		return is_choice(arg, (uint32_t)cli_num(r->tb, arg->attr));
+	case CLI_OFFLOAD:
+		return offload_can_format(r->tb);
 	default:
 		return true;
 	}
@@ -208,6 +216,10 @@ static void cover(const struct render *r, const struct cli_arg *arg, bool *cover
 		covered[VS_ATTR_VLAN_MODE] = true;
 		covered[VS_ATTR_VLAN] = true;
 		covered[VS_ATTR_VLANS] = true;
+	}
+	if (arg->type == CLI_OFFLOAD) {
+		covered[VS_ATTR_OFFLOAD_ON] = true;
+		covered[VS_ATTR_OFFLOAD_OFF] = true;
 	}
 	for (c = arg->type == CLI_MAC ? arg->choices : NULL; c && c->word; c++) {
 		if (c->value)
@@ -280,7 +292,7 @@ int render_text(const struct render *r, FILE *out)
 		value_text(r, arg, text);
 		fputc(' ', out);
 		/* several words, none of which needs quotes */
-		if (arg->type == CLI_VLAN)
+		if (arg->type == CLI_VLAN || arg->type == CLI_OFFLOAD)
 			fputs(text, out);
 		else
 			render_word(text, out);

@@ -198,7 +198,8 @@ int values_put(struct cli *cli, const struct cli_arg *arg, const char *text)
 		return put_mac(cli, arg, text);
 	case CLI_CHOICE:
 		return put_choice(cli, arg, text);
-	case CLI_VLAN: /* takes several words: parse_args() */
+	case CLI_VLAN: /* take several words: parse_args() */
+	case CLI_OFFLOAD:
 		return 0;
 	case CLI_FLAG:
 		if (arg->attr)

@@ -169,6 +169,11 @@ def test_port(client, rundir):
                         ("cluster", "03:bf:0a:00:00:01")):
         client.ask("port-set", name="p", **{name: value})
         assert client.one("port-get", name="p")[name] == value
+    for on, off, then in ((None, 5, 5), (4, 2, 3), (None, 0, 3), (31, None, 0)):
+        words = {"offload_on": on, "offload_off": off}
+        client.ask("port-set", name="p", **{n: v for n, v in words.items() if v is not None})
+        assert client.one("port-get", name="p")["offload-off"] == then
+    client.refused(errno.EINVAL, "offload-on", "port-set", name="p", offload_on=3, offload_off=6)
     for name in "mac", "cluster":
         client.ask("port-set", name="p", **{name: ZERO})
         assert name not in client.one("port-get", name="p")

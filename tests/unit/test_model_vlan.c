@@ -254,6 +254,39 @@ static void test_priority(void **state)
 	assert_int_equal(hot(f, "a")->flags & VS_PORT_PRIORITY, VS_PORT_PRIORITY);
 }
 
+/* What the workers do not leave to a port whose user switched something off. */
+static void test_offload(void **state)
+{
+	static const struct {
+		uint32_t on, off;
+		unsigned int then; /* enum vs_offload */
+	} step[] = {
+		{0, VS_PART_TSO4, VS_OFFLOAD_TSO4},
+		{0, VS_PART_TSO6, VS_OFFLOAD_TSO4 | VS_OFFLOAD_TSO6},
+		{VS_PART_TSO4, 0, VS_OFFLOAD_TSO6},
+		{VS_PART_TSO6, VS_PART_USO, VS_OFFLOAD_USO4 | VS_OFFLOAD_USO6},
+		{VS_PART_USO, VS_PART_GRO, VS_OFFLOAD_MERGE},
+		{0, VS_PART_ALL, VS_OFFLOAD_ALL & ~VS_OFFLOAD_VERIFY},
+		{VS_PART_ALL & ~VS_PART_CSUM, 0,
+		 VS_OFFLOAD_CSUM | VS_OFFLOAD_TSO4 | VS_OFFLOAD_TSO6 | VS_OFFLOAD_ECN |
+			 VS_OFFLOAD_USO4 | VS_OFFLOAD_USO6},
+		{VS_PART_CSUM, 0, 0},
+	};
+	struct mf *f = *state;
+	unsigned int i;
+
+	fk_switch(f, "lan", VS_SWITCH_PRIVATE, NULL);
+	fk_guest(f, "a", "lan", NULL);
+	assert_int_equal(hot(f, "a")->offload_off, 0);
+	for (i = 0; i < sizeof(step) / sizeof(step[0]); i++) {
+		mf_set(f, "a",
+		       (struct vs_port_change){.set = VS_PORT_SET_OFFLOAD,
+					       .offload_on = step[i].on,
+					       .offload_off = step[i].off});
+		assert_int_equal(hot(f, "a")->offload_off, step[i].then);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +294,7 @@ int main(void)
 		FK_TEST(test_trunk_tables),     FK_TEST(test_fanout),
 		FK_TEST(test_unknown_unicast),  FK_TEST(test_own_address_on_all_vlans),
 		FK_TEST(test_learnt_on_a_vlan), FK_TEST(test_priority),
+		FK_TEST(test_offload),
 	};
 
 	return cmocka_run_group_tests(tests, mf_group, NULL);

@@ -135,6 +135,24 @@ static void add_vlan(void)
 	add("%u", below(4095));
 }
 
+static void add_offload(void)
+{
+	static const char *const part[] = {"csum", "tso4", "tso6", "uso", "gro"};
+	unsigned int i, n = below(8);
+
+	if (n < 2) {
+		add("%s", n ? "all" : "none");
+		return;
+	}
+	add("%s", part[below(5)]);
+	for (i = 0; i < n - 2; i++) {
+		char *list = words[argc - 1];
+
+		snprintf(list + strlen(list), WORD_SIZE - strlen(list), ",%s", part[below(5)]);
+	}
+	add("%s", below(2) ? "on" : "off");
+}
+
 static void add_value(const struct cli_arg *arg, uint32_t choice)
 {
 	static const uint32_t numbers[] = {0, 1, 68, 1500, 65535, UINT32_MAX};
@@ -153,6 +171,9 @@ static void add_value(const struct cli_arg *arg, uint32_t choice)
 		break;
 	case CLI_VLAN:
 		add_vlan();
+		break;
+	case CLI_OFFLOAD:
+		add_offload();
 		break;
 	case CLI_CHOICE:
 		while (arg->choices[n].word)

@@ -118,6 +118,14 @@ static void put_port_attr(struct vs_msg *msg, enum vs_attr attr)
 	case VS_ATTR_MAX_MACS:
 		vs_msg_put_u32(msg, attr, 9);
 		break;
+	case VS_ATTR_OFFLOAD_ON:
+		/* All is on at first: to switch something on changes nothing by itself. */
+		vs_msg_put_u32(msg, VS_ATTR_OFFLOAD_OFF, VS_PART_TSO4);
+		vs_msg_put_u32(msg, attr, VS_PART_GRO);
+		break;
+	case VS_ATTR_OFFLOAD_OFF:
+		vs_msg_put_u32(msg, attr, VS_PART_CSUM | VS_PART_USO);
+		break;
 	case VS_ATTR_PRIORITY:
 		vs_msg_put_u32(msg, attr, 1);
 		break;
@@ -233,6 +241,8 @@ static enum vs_attr attr_in_record(enum vs_attr attr)
 		return VS_ATTR_NAME;
 	case VS_ATTR_MAC_AUTO:
 		return VS_ATTR_MAC;
+	case VS_ATTR_OFFLOAD_ON:
+		return VS_ATTR_OFFLOAD_OFF;
 	default:
 		return attr;
 	}
