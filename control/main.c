@@ -133,6 +133,7 @@ static int make_workers(struct daemon *d)
 	for (i = 0; i < d->options.n_workers && err == 0; i++) {
 		config.index = i;
 		config.lcore = VS_LCORE_WORKER + i;
+		config.idle = (d->options.poll >> i) & 1 ? VS_WORKER_POLLS : VS_WORKER_PARKS;
 		config.cpu = d->options.cpu[i];
 		err = vs_worker_new(&config, &d->worker[i]);
 	}

@@ -31,7 +31,10 @@
 	X(WORKER_BUSY, "vmswitch_worker_busy_seconds_total", "counter", "Time in rounds in which frames came") \
 	X(WORKER_FRAMES, "vmswitch_worker_frames_total", "counter", "Frames received") \
 	X(WORKER_ROUNDS, "vmswitch_worker_rounds_total", "counter", "Visits of all ports") \
-	X(WORKER_NAPS, "vmswitch_worker_naps_total", "counter", "Times the worker slept") \
+	X(WORKER_NAPS, "vmswitch_worker_naps_total", "counter", "Times the worker slept for a set time") \
+	X(WORKER_PARKS, "vmswitch_worker_parks_total", "counter", "Times the worker went to sleep until something came") \
+	X(WORKER_WAKES, "vmswitch_worker_wakes_total", "counter", "Times a port woke the worker") \
+	X(WORKER_PARKED, "vmswitch_worker_parked_seconds_total", "counter", "Time in that sleep") \
 	X(SWITCH_INFO, "vmswitch_switch_info", "gauge", "A switch, its type and its uplink") \
 	X(SWITCH_PORTS, "vmswitch_switch_ports", "gauge", "Ports of the switch") \
 	X(SWITCH_PORTS_UP, "vmswitch_switch_ports_up", "gauge", "Ports of the switch that frames are delivered to") \
@@ -161,6 +164,9 @@ static int put_worker(const struct vs_worker_view *view, void *ctx)
 	put(t, METRIC_WORKER_FRAMES, labels, view->frames);
 	put(t, METRIC_WORKER_ROUNDS, labels, view->rounds);
 	put(t, METRIC_WORKER_NAPS, labels, view->naps);
+	put(t, METRIC_WORKER_PARKS, labels, view->parks);
+	put(t, METRIC_WORKER_WAKES, labels, view->wakes);
+	put_seconds(t, METRIC_WORKER_PARKED, labels, view->asleep_cycles, view->tsc_hz);
 	return t->error;
 }
 

@@ -93,6 +93,12 @@ struct vs_worker_view {
 	uint64_t events_lost; /* that control was not told of */
 	uint32_t ports;       /* that it visits */
 	uint32_t pairs;       /* queue pairs of these */
+	const char *state;    /* "polling", "napping" or "parked" */
+	uint64_t parks;
+	uint64_t wakes;
+	uint64_t idle_wakes;
+	uint64_t asleep_cycles;
+	char awake_for[128]; /* why it does not park, or empty */
 };
 
 /** vs_worker_each() - visit all workers. */

@@ -179,6 +179,48 @@ static void count_work(const struct vs_model *m, unsigned int i, struct vs_worke
 	}
 }
 
+static const char *worker_state(uint32_t state)
+{
+	switch ((enum vs_worker_state)state) {
+	case VS_WORKER_POLLING:
+		return "polling";
+	case VS_WORKER_NAPPING:
+		return "napping";
+	case VS_WORKER_PARKED:
+		return "parked";
+	}
+	return "unknown";
+}
+
+/* Why the worker does not park, with the name of the port, which may be gone meanwhile. */
+static void say_why(const struct vs_model *m, const struct vs_park_stats *park, char *text,
+		    size_t size)
+{
+	const struct vs_port *port = park->why_port < VS_PORTS_MAX ? m->port[park->why_port] : NULL;
+	const char *name = port ? port->name : "(deleted)";
+
+	switch ((enum vs_park_why)park->why) {
+	case VS_PARK_NOTHING:
+		text[0] = '\0';
+		break;
+	case VS_PARK_MUTED:
+		(void)snprintf(text, size, "port %s kicks without frames, and is not heard", name);
+		break;
+	case VS_PARK_UNDONE:
+		(void)snprintf(text, size, "port %s has frames that wait for its device", name);
+		break;
+	case VS_PARK_NO_BELL:
+		(void)snprintf(text, size, "port %s has no descriptor to sleep on", name);
+		break;
+	case VS_PARK_NO_POLL:
+		(void)snprintf(text, size, "the kernel does not wait for port %s", name);
+		break;
+	case VS_PARK_TOLD:
+		(void)snprintf(text, size, "told to poll");
+		break;
+	}
+}
+
 int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view *view, void *ctx),
 		   void *ctx)
 {
@@ -201,7 +243,13 @@ int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view 
 			.naps = stats.naps,
 			.tsc_hz = stats.tsc_hz,
 			.events_lost = events_lost_by(m, i),
+			.state = worker_state(stats.state),
+			.parks = stats.park.parks,
+			.wakes = stats.park.wakes,
+			.idle_wakes = stats.park.idle_wakes,
+			.asleep_cycles = stats.park.asleep_cycles,
 		};
+		say_why(m, &stats.park, view.awake_for, sizeof(view.awake_for));
 		count_work(m, i, &view);
 		err = visit(&view, ctx);
 	}

@@ -4,7 +4,7 @@
  *
  * The watchdog stands for the whole daemon: the timer runs on the control thread, so a control
  * thread that hangs feeds nothing, and it feeds only if each worker has ended a round since the
- * last time it did. A worker that naps ends a round at least every 100 ms; the timer looks four
+ * last time it did. A worker that sleeps ends a round at least every 100 ms; the timer looks four
  * times in the time the service manager allows, so a worker may miss three looks in a row, on a
  * machine that is overloaded, before the daemon counts as dead.
  *

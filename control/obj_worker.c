@@ -21,6 +21,13 @@ static int put(const struct vs_worker_view *view, void *ctx)
 	vs_msg_put_u64(msg, VS_ATTR_EVENTS_LOST, view->events_lost);
 	vs_msg_put_u32(msg, VS_ATTR_PORTS, view->ports);
 	vs_msg_put_u32(msg, VS_ATTR_PAIRS, view->pairs);
+	vs_msg_put_str(msg, VS_ATTR_STATE, view->state);
+	vs_msg_put_u64(msg, VS_ATTR_PARKS, view->parks);
+	vs_msg_put_u64(msg, VS_ATTR_WAKES, view->wakes);
+	vs_msg_put_u64(msg, VS_ATTR_IDLE_WAKES, view->idle_wakes);
+	vs_msg_put_u64(msg, VS_ATTR_ASLEEP_CYCLES, view->asleep_cycles);
+	if (view->awake_for[0])
+		vs_msg_put_str(msg, VS_ATTR_AWAKE_FOR, view->awake_for);
 	return vs_call_end(ctx);
 }
 

@@ -43,9 +43,11 @@ static void help(void)
 	       "  --cpu LIST         one worker on each processor of the list (2 or 1,3-5; 1,1 is two\n"
 	       "                     workers on one processor), at most %d\n"
 	       "  --workers N        N workers on any processor (default 1)\n"
-	       "  --nap USEC         an idle worker sleeps this long at a time, ten times as long after\n"
-	       "                     a second without traffic, 0..%d (default %d); 0: it never sleeps:\n"
-	       "                     lowest latency, a whole processor\n"
+	       "  --poll LIST        these workers (0,2-3, or all) never sleep: lowest latency, a whole\n"
+	       "                     processor each; others sleep until something comes\n"
+	       "  --nap USEC         an idle worker that has a port without a descriptor to sleep on\n"
+	       "                     sleeps this long at a time, ten times as long after a second\n"
+	       "                     without traffic, 0..%d (default %d); 0: no worker ever sleeps\n"
 	       "  --mac-pool MAC     addresses for 'mac auto': the 4096 from this one on, which ends in\n"
 	       "                     000 (default 00:15:5d:XX:X0:00, by this machine's id)\n"
 	       "  --pci ADDRESS      let an uplink take this PCI device (DDDD:BB:DD.F, bound to vfio-pci);\n"
@@ -169,6 +171,58 @@ static enum vs_options_verdict take_cpus(const char *arg, struct vs_options *o)
 	return VS_OPTIONS_WRONG;
 }
 
+/* Take "N" or "N-M" at *@at as workers that poll. Return: false: that is not what stands there. */
+static bool take_pollers(const char **at, struct vs_options *o)
+{
+	unsigned long first;
+	unsigned long last;
+	char *end;
+
+	if (!isdigit((unsigned char)**at))
+		return false;
+	first = last = strtoul(*at, &end, 10);
+	if (*end == '-' && isdigit((unsigned char)end[1]))
+		last = strtoul(end + 1, &end, 10);
+	if (last >= VS_WORKERS_MAX || first > last)
+		return false;
+	while (first <= last)
+		o->poll |= 1u << first++;
+	*at = end;
+	return true;
+}
+
+/* The last --poll counts. */
+static enum vs_options_verdict take_poll(const char *arg, struct vs_options *o)
+{
+	const char *at = arg;
+
+	o->poll = strcmp(arg, "all") == 0 ? UINT32_MAX : 0;
+	if (o->poll)
+		return VS_OPTIONS_RUN;
+	while (take_pollers(&at, o)) {
+		if (*at == '\0')
+			return VS_OPTIONS_RUN;
+		if (*at++ != ',')
+			break;
+	}
+	fprintf(stderr,
+		"vmswitchd: --poll: '%s' is no list of workers from 0 to %d, such as 0,2-3, nor all\n",
+		arg, VS_WORKERS_MAX - 1);
+	return VS_OPTIONS_WRONG;
+}
+
+/* Return: false: --poll names a worker that there is not. */
+static bool settle_pollers(const struct vs_options *o)
+{
+	uint32_t others = o->poll & ~(uint32_t)((1ul << o->n_workers) - 1);
+
+	if (o->poll == UINT32_MAX || !others)
+		return true;
+	fprintf(stderr, "vmswitchd: --poll: there is no worker %d; the last one is %u\n",
+		__builtin_ctz(others), o->n_workers - 1);
+	return false;
+}
+
 /* What a service says. */
 static enum vs_options_verdict take_service(int option, const char *arg, struct vs_options *o)
 {
@@ -228,6 +282,8 @@ static enum vs_options_verdict take_option(int option, const char *arg, struct v
 			return wrong_number("workers", arg, 1, VS_WORKERS_MAX);
 		o->workers = (unsigned int)n;
 		return VS_OPTIONS_RUN;
+	case 'i':
+		return take_poll(arg, o);
 	case 'n':
 		if (!parse_number(arg, 0, NAP_MAX_US, &n))
 			return wrong_number("nap", arg, 0, NAP_MAX_US);
@@ -291,6 +347,7 @@ enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_option
 		{"memory", required_argument, NULL, 'm'},
 		{"cpu", required_argument, NULL, 'c'},
 		{"workers", required_argument, NULL, 'w'},
+		{"poll", required_argument, NULL, 'i'},
 		{"nap", required_argument, NULL, 'n'},
 		{"mac-pool", required_argument, NULL, 'a'},
 		{"pci", required_argument, NULL, 'p'},
@@ -334,7 +391,7 @@ enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_option
 		fprintf(stderr, "vmswitchd: --%s needs --user\n", o.prepare ? "prepare" : "group");
 		return VS_OPTIONS_WRONG;
 	}
-	if (!settle_workers(&o))
+	if (!settle_workers(&o) || !settle_pollers(&o))
 		return VS_OPTIONS_WRONG;
 	*ret_options = o;
 	return VS_OPTIONS_RUN;

@@ -127,6 +127,11 @@ static const struct vs_attr_spec specs[VS_ATTR_COUNT_] = {
 	[VS_ATTR_CYCLES]         = {.name = "cycles", .type = VS_TLV_U64},
 	[VS_ATTR_EVENTS_LOST]    = {.name = "events-lost", .type = VS_TLV_U64},
 	[VS_ATTR_WORKER]         = {.name = "worker", .type = VS_TLV_U32},
+	[VS_ATTR_PARKS]          = {.name = "parks", .type = VS_TLV_U64},
+	[VS_ATTR_WAKES]          = {.name = "wakes", .type = VS_TLV_U64},
+	[VS_ATTR_IDLE_WAKES]     = {.name = "idle-wakes", .type = VS_TLV_U64},
+	[VS_ATTR_ASLEEP_CYCLES]  = {.name = "asleep-cycles", .type = VS_TLV_U64},
+	[VS_ATTR_AWAKE_FOR]      = {.name = "awake-for", .type = VS_TLV_TEXT},
 };
 /* clang-format on */
 

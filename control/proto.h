@@ -187,7 +187,8 @@
  *							MTU MTU_FROM MTU_VMM? PROBLEM?
  *	WORKER_GET	-				dump: ID CPU? TOTAL_CYCLES BUSY_CYCLES FRAMES
  *							ROUNDS NAPS TSC_HZ EVENTS_LOST PORTS
- *							PAIRS
+ *							PAIRS STATE PARKS WAKES IDLE_WAKES
+ *							ASLEEP_CYCLES AWAKE_FOR?
  *	CONFIG_GET	-				dump: COMMAND RECORD PROBLEM?
  *	STATE_GET	-				dump: STATE_FILE STATE_BYTES STATE_BASE
  *							TRANSACTIONS REWRITES SYNC_US WAITING
@@ -395,7 +396,8 @@ enum vs_attr {
 	/* ports */
 	VS_ATTR_ID = 24,         /* u32 */
 	VS_ATTR_UP = 25,         /* u32: 1 when frames are delivered to it */
-	VS_ATTR_STATE = 26,      /* text: waiting, connected, no-memory, running, broken */
+	VS_ATTR_STATE = 26,      /* text: waiting, connected, no-memory, running, broken; of a
+				  * worker: polling, napping, parked */
 	VS_ATTR_PROBLEM = 27,    /* text: what is wrong and what to do */
 	VS_ATTR_MACS = 28,       /* u32: addresses learnt */
 	VS_ATTR_PEER_PID = 29,   /* u32: process at the other end of the socket */
@@ -457,7 +459,7 @@ enum vs_attr {
 	VS_ATTR_BUSY_CYCLES = 71,  /* u64: of rounds in which frames came */
 	VS_ATTR_FRAMES = 72,       /* u64: received */
 	VS_ATTR_ROUNDS = 73,       /* u64: visits of all ports */
-	VS_ATTR_NAPS = 74,         /* u64: times it slept */
+	VS_ATTR_NAPS = 74,         /* u64: times it slept for a set time */
 	VS_ATTR_TSC_HZ = 75,       /* u64: ticks per second */
 
 	/* switch types, host ports, uplinks, VLANs */
@@ -520,6 +522,13 @@ enum vs_attr {
 	/* what may be left to the other side of a port; bits of enum vs_offload_part */
 	VS_ATTR_OFFLOAD_ON = 170,
 	VS_ATTR_OFFLOAD_OFF = 171,
+
+	/* workers: sleep */
+	VS_ATTR_PARKS = 180,         /* u64: times it went to sleep until something comes */
+	VS_ATTR_WAKES = 181,         /* u64: times that a port woke it */
+	VS_ATTR_IDLE_WAKES = 182,    /* u64: of these, without frames */
+	VS_ATTR_ASLEEP_CYCLES = 183, /* u64: while it was parked */
+	VS_ATTR_AWAKE_FOR = 184,     /* text: why it does not park, or not as it should */
 
 	VS_ATTR_COUNT_, /* one more than the highest number */
 	VS_ATTR_MAX = VS_ATTR_COUNT_ - 1,

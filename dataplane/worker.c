@@ -6,9 +6,10 @@
  * but by frames that wait for another worker (held.c): a call from control (vs_worker_call) is
  * served. Then comes the quiescent point, where control may replace what workers use.
  *
- * A worker that found nothing for IDLE_MS sleeps @nap_us after each round until something
- * comes, and ten times that after LONG_IDLE_MS. It is offline for grace periods meanwhile, so
- * control never waits for a sleeper.
+ * A worker that found nothing for IDLE_MS parks (park.c). If it cannot, it sleeps @nap_us after
+ * each round until something comes, and ten times that after LONG_IDLE_MS. It is offline for grace
+ * periods meanwhile, so control never waits for a sleeper. Whoever has something for it, other
+ * than frames that ring a bell, pokes it: vs_watch_changed(), a call, the end.
  *
  * A call goes through one word: control sets REQUESTED, the worker takes it (TAKEN), runs it and
  * sets DONE. When control loses patience it takes the request back, and whoever changes
@@ -55,6 +56,7 @@ struct vs_worker {
 	void (*call_fn)(struct vs_ctx *ctx, void *arg);
 	void *call_arg;
 
+	struct vs_park park;
 	struct vs_ctx ctx;
 	struct vs_schedule schedule;
 };
@@ -72,6 +74,11 @@ int vs_worker_new(const struct vs_worker_config *config, struct vs_worker **ret_
 	err = vs_event_ring_init(&w->ctx.events, config->index);
 	if (err)
 		goto err_events;
+	err = vs_park_init(&w->park, config->rcu);
+	if (err)
+		goto err_park;
+	if (config->idle == VS_WORKER_POLLS || config->nap_us == 0)
+		w->park.stats.why = VS_PARK_TOLD;
 	if (config->company == VS_WORKER_ONE_OF_MANY) {
 		err = vs_held_new(&w->ctx.held);
 		if (err)
@@ -81,6 +88,8 @@ int vs_worker_new(const struct vs_worker_config *config, struct vs_worker **ret_
 	return 0;
 
 err_held:
+	vs_park_fini(&w->park);
+err_park:
 	vs_event_ring_fini(&w->ctx.events);
 err_events:
 	rte_free(w);
@@ -92,6 +101,7 @@ void vs_worker_free(struct vs_worker *w)
 	if (!w)
 		return;
 	vs_held_free(w->ctx.held);
+	vs_park_fini(&w->park);
 	vs_event_ring_fini(&w->ctx.events);
 	rte_free(w);
 }
@@ -115,21 +125,50 @@ static void serve_call(struct vs_worker *w)
 	__atomic_store_n(&w->call, CALL_DONE, __ATOMIC_RELEASE);
 }
 
-/* Sleep, if nothing has come for long enough: @idle_tsc since the last frame. */
-static void nap(struct vs_worker *w, uint64_t idle_tsc)
+static void set_state(struct vs_worker *w, enum vs_worker_state state)
 {
-	uint64_t ms = rte_get_tsc_hz() / 1000;
+	__atomic_store_n(&w->stats.state, (uint32_t)state, __ATOMIC_RELAXED);
+}
+
+static void nap(struct vs_worker *w, uint64_t idle_ms)
+{
 	struct timespec ts = {.tv_nsec = (long)w->config.nap_us * 1000};
 
-	if (w->config.nap_us == 0 || idle_tsc < ms * IDLE_MS)
-		return;
-	if (idle_tsc > ms * LONG_IDLE_MS)
+	if (idle_ms >= LONG_IDLE_MS)
 		ts.tv_nsec *= LONG_NAP_FACTOR;
-
+	set_state(w, VS_WORKER_NAPPING);
 	bump(&w->stats.naps, 1);
 	vs_rcu_offline(w->config.rcu, w->config.index);
 	(void)nanosleep(&ts, NULL);
 	vs_rcu_online(w->config.rcu, w->config.index);
+}
+
+/* A round brought nothing: sleep, if that is so for long enough, @idle_tsc since the last frame. */
+static void rest(struct vs_worker *w, uint64_t idle_tsc)
+{
+	uint64_t idle_ms = idle_tsc / (rte_get_tsc_hz() / 1000);
+
+	/* Not while some port has frames, and others have the right of way. */
+	if (idle_ms < IDLE_MS || !w->schedule.dry || w->park.stats.why == VS_PARK_TOLD)
+		return;
+	switch (vs_park_try(&w->park, &w->ctx)) {
+	case VS_PARK_CANNOT:
+		nap(w, idle_ms);
+		break;
+	case VS_PARK_SLEPT:
+	case VS_PARK_LOOK_AGAIN:
+		set_state(w, VS_WORKER_PARKED);
+		break;
+	}
+}
+
+/* Frames came in the last round. */
+static void work_came(struct vs_worker *w)
+{
+	if (w->park.armed)
+		vs_park_end(&w->park, &w->ctx);
+	if (w->stats.state != VS_WORKER_POLLING)
+		set_state(w, VS_WORKER_POLLING);
 }
 
 /*
@@ -168,11 +207,12 @@ static int worker_main(void *arg)
 			bump(&w->stats.frames, received);
 			bump(&w->stats.busy_cycles, rte_rdtsc() - w->ctx.now_tsc);
 			last_work = w->ctx.now_tsc;
+			work_came(w);
 		}
 		vs_held_retry(&w->ctx);
 		serve_call(w);
 		if (!received && w->ctx.n_held == 0)
-			nap(w, w->ctx.now_tsc - last_work);
+			rest(w, w->ctx.now_tsc - last_work);
 	}
 	vs_rcu_offline(w->config.rcu, w->config.index);
 	return 0;
@@ -183,7 +223,7 @@ int vs_worker_start(struct vs_worker *w)
 	int err;
 
 	__atomic_store_n(&w->stop, 0, __ATOMIC_RELAXED);
-	w->stats = (struct vs_worker_stats){0};
+	w->stats = (struct vs_worker_stats){.state = VS_WORKER_POLLING};
 	w->started_tsc = rte_rdtsc();
 	err = rte_eal_remote_launch(worker_main, w, w->config.lcore);
 	if (err)
@@ -197,6 +237,7 @@ void vs_worker_stop(struct vs_worker *w)
 	if (!w->running)
 		return;
 	__atomic_store_n(&w->stop, 1, __ATOMIC_RELAXED);
+	vs_sleeper_poke(&w->park.sleeper);
 	(void)rte_eal_wait_lcore(w->config.lcore);
 	w->running = 0;
 }
@@ -227,7 +268,9 @@ void vs_worker_stats(const struct vs_worker *w, struct vs_worker_stats *ret_stat
 		.rounds = __atomic_load_n(&w->stats.rounds, __ATOMIC_RELAXED),
 		.naps = __atomic_load_n(&w->stats.naps, __ATOMIC_RELAXED),
 		.tsc_hz = rte_get_tsc_hz(),
+		.state = __atomic_load_n(&w->stats.state, __ATOMIC_RELAXED),
 	};
+	vs_park_stats(&w->park, &ret_stats->park);
 }
 
 /* Return: true when the request was taken back before the worker saw it. */
@@ -249,6 +292,7 @@ int vs_worker_call(struct vs_worker *w, void (*fn)(struct vs_ctx *ctx, void *arg
 	w->call_fn = fn;
 	w->call_arg = arg;
 	__atomic_store_n(&w->call, CALL_REQUESTED, __ATOMIC_RELEASE);
+	vs_sleeper_poke(&w->park.sleeper);
 	while (__atomic_load_n(&w->call, __ATOMIC_ACQUIRE) != CALL_DONE) {
 		if (rte_rdtsc() > deadline && take_back(w))
 			return -ETIMEDOUT;

@@ -7,8 +7,22 @@
 
 #include "dataplane/core/ctx.h"
 #include "dataplane/core/rcu.h"
+#include "dataplane/park.h"
 
 struct vs_worker;
+
+/** What a worker is doing. */
+enum vs_worker_state {
+	VS_WORKER_POLLING, /* visits its ports without a pause */
+	VS_WORKER_NAPPING, /* nothing comes: it sleeps for a set time after each round */
+	VS_WORKER_PARKED,  /* nothing comes: it sleeps until something does */
+};
+
+/** What a worker does that has no work. */
+enum vs_worker_idle {
+	VS_WORKER_PARKS, /* or naps, if it cannot park */
+	VS_WORKER_POLLS,
+};
 
 /**
  * struct vs_worker_stats - what a worker did since it was started
@@ -16,8 +30,10 @@ struct vs_worker;
  * @busy_cycles: ticks of rounds in which frames came, empty visits of these rounds included
  * @frames:	frames received
  * @rounds:	visits of all ports
- * @naps:	times it slept
+ * @naps:	times it slept for a set time
  * @tsc_hz:	ticks per second
+ * @state:	enum vs_worker_state
+ * @park:	how it slept until something came
  */
 struct vs_worker_stats {
 	uint64_t total_cycles;
@@ -26,6 +42,8 @@ struct vs_worker_stats {
 	uint64_t rounds;
 	uint64_t naps;
 	uint64_t tsc_hz;
+	uint32_t state;
+	struct vs_park_stats park;
 };
 
 /** Are there others? A worker that is alone never has to wait for one. */
@@ -41,7 +59,9 @@ enum vs_worker_company {
  * @company:	does it share the ports with others?
  * @lcore:	EAL lcore to run on
  * @cpu:	processor it is bound to, or -1; for show only
- * @nap_us:	how long to sleep at a time when nothing came for a while; 0: never
+ * @idle:	what it does without work
+ * @nap_us:	how long to sleep at a time when nothing came for a while, and it cannot park; 0: it
+ *		never sleeps
  */
 struct vs_worker_config {
 	const struct vs_rcu *rcu;
@@ -49,6 +69,7 @@ struct vs_worker_config {
 	enum vs_worker_company company;
 	unsigned int lcore;
 	int cpu;
+	enum vs_worker_idle idle;
 	unsigned int nap_us;
 };
 

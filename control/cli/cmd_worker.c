@@ -39,9 +39,17 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 	out_num(o, OUT_EVERYWHERE, "rounds", "ROUNDS", cli_num(tb, VS_ATTR_ROUNDS));
 	out_num(o, OUT_EVERYWHERE, "naps", "NAPS", cli_num(tb, VS_ATTR_NAPS));
 	out_num(o, OUT_EVERYWHERE, "events_lost", "EVENTS LOST", cli_num(tb, VS_ATTR_EVENTS_LOST));
+	out_str(o, OUT_EVERYWHERE, "state", "STATE", cli_str(tb, VS_ATTR_STATE));
+	out_num(o, OUT_EVERYWHERE, "parks", "PARKS", cli_num(tb, VS_ATTR_PARKS));
+	out_num(o, OUT_EVERYWHERE, "wakes", "WAKES", cli_num(tb, VS_ATTR_WAKES));
+	out_num(o, OUT_ONLY_JSON, "idle_wakes", "", cli_num(tb, VS_ATTR_IDLE_WAKES));
+	out_num(o, OUT_ONLY_JSON, "asleep_cycles", "", cli_num(tb, VS_ATTR_ASLEEP_CYCLES));
 	out_value(o, OUT_EVERYWHERE, "total_cycles", "UP", json_integer((json_int_t)total),
 		  up_text);
 	out_value(o, OUT_ONLY_JSON, "tsc_hz", "TSC", json_integer((json_int_t)hz), "");
+	out_value(o, OUT_EVERYWHERE, "awake_for", "AWAKE FOR",
+		  tb[VS_ATTR_AWAKE_FOR] ? json_string(cli_str(tb, VS_ATTR_AWAKE_FOR)) : json_null(),
+		  tb[VS_ATTR_AWAKE_FOR] ? cli_str(tb, VS_ATTR_AWAKE_FOR) : "-");
 	out_row_end(o);
 	return 0;
 }

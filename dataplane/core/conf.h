@@ -8,6 +8,7 @@
 #ifndef VS_CORE_CONF_H
 #define VS_CORE_CONF_H
 
+#include "dataplane/core/bell.h"
 #include "dataplane/core/limits.h"
 #include "dataplane/core/pkt.h"
 #include "dataplane/core/tap.h"
@@ -60,6 +61,16 @@ struct vs_port_ops {
 	 * tells. Asked after everything there was taken, or would have been found.
 	 */
 	struct vs_watch (*watch)(void *dev, unsigned int pair);
+
+	/** What rings when frames come to queue pair @pair. NULL: only a visit tells. */
+	struct vs_bell (*bell)(void *dev, unsigned int pair);
+
+	/**
+	 * Whether the other side is to ring it. NULL: it always does. The caller looks for frames
+	 * once more behind a full fence, for the bell may have come too late for some. Return:
+	 * false: there is something to do at the next visit, which no bell tells of.
+	 */
+	bool (*wish)(void *dev, unsigned int pair, enum vs_bell_wish wish);
 
 	/**
 	 * What the other side may leave undone in the frames that rx took in this visit, and what

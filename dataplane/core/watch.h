@@ -30,11 +30,8 @@ struct vs_watch {
 /** The number of the epoch. */
 extern uint64_t vs_watch_epoch;
 
-/** vs_watch_changed() - a new epoch: what workers watch is not what it was. Any thread. */
-static inline void vs_watch_changed(void)
-{
-	__atomic_fetch_add(&vs_watch_epoch, 1, __ATOMIC_SEQ_CST);
-}
+/** vs_watch_changed() - a new epoch: what workers watch is not what it was, they wake. Any thread. */
+void vs_watch_changed(void);
 
 /** vs_watch_now() - worker, at the start of a round: the epoch. */
 static inline uint64_t vs_watch_now(void)

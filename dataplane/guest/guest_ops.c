@@ -135,6 +135,36 @@ static struct vs_watch guest_watch(void *dev, unsigned int pair)
 	return watch;
 }
 
+/* What the guest kicks with. */
+static struct vs_bell guest_bell(void *dev, unsigned int pair)
+{
+	struct vs_guest *guest = dev;
+	const struct vs_vring *vr;
+	int fd;
+
+	if (pair >= VS_GUEST_PAIRS_MAX)
+		return (struct vs_bell){.kind = VS_BELL_SILENT};
+	vr = &guest->dev.vring[2 * pair + 1];
+	if (!vs_ring_usable(&vr->ring))
+		return (struct vs_bell){.kind = VS_BELL_SILENT};
+	fd = __atomic_load_n(&vr->kick_fd, __ATOMIC_ACQUIRE);
+	return (struct vs_bell){.kind = fd < 0 ? VS_BELL_MISSING : VS_BELL_STROKE, .fd = fd};
+}
+
+static bool guest_wish(void *dev, unsigned int pair, enum vs_bell_wish wish)
+{
+	struct vs_guest *guest = dev;
+	struct vs_vring *vr;
+
+	if (pair >= VS_GUEST_PAIRS_MAX)
+		return true;
+	vr = &guest->dev.vring[2 * pair + 1];
+	if (vs_ring_usable(&vr->ring))
+		vs_ring_want_kicks(&vr->ring, wish);
+	note_fault(guest, vr);
+	return true;
+}
+
 static unsigned int guest_rights(void *dev)
 {
 	struct vs_guest *guest = dev;
@@ -155,6 +185,8 @@ const struct vs_port_ops vs_guest_ops = {
 	.tx = guest_tx,
 	.fault_pending = guest_fault_pending,
 	.watch = guest_watch,
+	.bell = guest_bell,
+	.wish = guest_wish,
 	.rights = guest_rights,
 	.caps = guest_caps,
 };

@@ -4,9 +4,10 @@
  *
  * DOC: theory of operation: notifications
  *
- * The switch polls, so it wants no kicks: without the event index it sets NO_NOTIFY in the used
+ * While the switch polls it wants no kicks: without the event index it sets NO_NOTIFY in the used
  * ring, with it the wanted index (avail_event) is put half the index space away, which costs the
- * guest one kick in 65,536 entries.
+ * guest one kick in 65,536 entries. Before a worker sleeps (park.c) it takes NO_NOTIFY away, or
+ * names the next index.
  *
  * The guest is called when it asked for it: with the event index, when the used index passes the
  * index it named (used_event, 2.6.7.2); otherwise, unless it set NO_INTERRUPT. The fence between
@@ -81,6 +82,17 @@ void vs_ring_publish(struct vs_ring *ring, uint16_t n)
 		call_guest(ring);
 }
 
+void vs_ring_want_kicks(struct vs_ring *ring, enum vs_bell_wish wish)
+{
+	bool ring_it = wish == VS_BELL_RING;
+
+	if (ring->flags & VS_RING_EVENT_IDX)
+		vs_shared_store16(avail_event(ring),
+				  (uint16_t)(ring->next_avail + (ring_it ? 0 : 0x8000)));
+	else
+		vs_shared_store16(&ring->used->flags, ring_it ? 0 : VRING_USED_F_NO_NOTIFY);
+}
+
 void vs_ring_start(struct vs_ring *ring, uint16_t base)
 {
 	ring->next_avail = base;
@@ -89,12 +101,8 @@ void vs_ring_start(struct vs_ring *ring, uint16_t base)
 	ring->taken = 0;
 	ring->fault = VS_RING_OK;
 
-	if (ring->flags & VS_RING_EVENT_IDX) {
-		vs_shared_store16(&ring->used->flags, 0);
-		vs_shared_store16(avail_event(ring), (uint16_t)(base + 0x8000));
-	} else {
-		vs_shared_store16(&ring->used->flags, VRING_USED_F_NO_NOTIFY);
-	}
+	vs_shared_store16(&ring->used->flags, 0);
+	vs_ring_want_kicks(ring, VS_BELL_MUTE);
 	__atomic_store_n(&ring->run, 1, __ATOMIC_RELEASE);
 	vs_watch_changed();
 

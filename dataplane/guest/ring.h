@@ -20,6 +20,7 @@
 #ifndef VS_GUEST_RING_H
 #define VS_GUEST_RING_H
 
+#include "dataplane/core/bell.h"
 #include "dataplane/core/pkt.h"
 #include "dataplane/core/trylock.h"
 #include "dataplane/guest/mem.h"
@@ -125,6 +126,14 @@ void vs_ring_start(struct vs_ring *ring, uint16_t base);
  * A ring that is not running is left as it is.
  */
 void vs_ring_stop(struct vs_ring *ring);
+
+/**
+ * vs_ring_want_kicks() - worker: ask the guest to kick when it adds frames, or not to any more
+ * @ring:	usable transmit ring
+ *
+ * The caller looks at the ring once more behind a full fence.
+ */
+void vs_ring_want_kicks(struct vs_ring *ring, enum vs_bell_wish wish);
 
 /** vs_ring_usable() - worker: running, not faulty, memory present. */
 static inline bool vs_ring_usable(const struct vs_ring *ring)

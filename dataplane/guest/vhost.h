@@ -30,7 +30,8 @@
  * | SET_VRING_NUM/BASE | refused                                                            |
  * | SET_VRING_ADDR     | stopped, moved, started at its position                            |
  * | SET_VRING_CALL     | swapped under the worker, old one closed after a grace period      |
- * | SET_VRING_KICK/ERR | swapped                                                            |
+ * | SET_VRING_KICK     | the same                                                           |
+ * | SET_VRING_ERR      | swapped                                                            |
  * | SET_VRING_ENABLE 0 | stopped (frames of a disabled pair stay in its ring)               |
  * | GET_VRING_BASE     | stopped; kick and call closed                                      |
  * | SET_MEM_TABLE      | new table mapped; stopped; translated; started; old table unmapped |
@@ -97,7 +98,8 @@ enum vs_vring_enable {
  * @enable:	enum vs_vring_enable
  * @base:	next available index to start with
  * @num:	ring size, or 0 when it was not set
- * @kick_fd, @err_fd: owned, or -1
+ * @kick_fd:	owned, or -1; of a transmit ring read by workers, swapped as ring.call_fd is
+ * @err_fd:	owned, or -1
  */
 struct vs_vring {
 	struct vs_ring ring;

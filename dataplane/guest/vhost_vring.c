@@ -5,6 +5,7 @@
 #include "dataplane/guest/vhost.h"
 
 #include "dataplane/core/fdkind.h"
+#include "dataplane/core/watch.h"
 #include "dataplane/guest/notify.h"
 
 #include <errno.h>
@@ -96,7 +97,7 @@ int vs_vhost_get_vring_base(struct vs_vhost *dev, const struct vs_vhost_msg *msg
 	vs_vhost_fd_close(vr->ring.call_fd);
 	vs_vhost_fd_close(vr->kick_fd);
 	vr->ring.call_fd = -1;
-	vr->kick_fd = -1;
+	__atomic_store_n(&vr->kick_fd, -1, __ATOMIC_RELEASE);
 	vr->have &= (uint8_t)~VS_VRING_HAVE_KICK;
 	vr->faulty = 0;
 	reply->size = sizeof(reply->payload.state);
@@ -144,6 +145,19 @@ static void set_call(struct vs_vhost *dev, struct vs_vring *vr, int fd)
 			       dev->name, strerror(-err));
 }
 
+/* A worker that sleeps hears the old one; so it wakes, and takes the new one. */
+static void set_kick(struct vs_vhost *dev, struct vs_vring *vr, int fd)
+{
+	int old = __atomic_exchange_n(&vr->kick_fd, fd, __ATOMIC_ACQ_REL);
+
+	vr->have |= VS_VRING_HAVE_KICK;
+	if (vs_vring_runs(vr)) {
+		vs_watch_changed();
+		vs_vhost_grace(dev);
+	}
+	vs_vhost_fd_close(old);
+}
+
 /* SET_VRING_KICK, SET_VRING_CALL and SET_VRING_ERR. */
 int vs_vhost_set_vring_fd(struct vs_vhost *dev, const struct vs_vhost_msg *msg,
 			  struct vs_vhost_fds *fds, struct vs_vhost_msg *reply)
@@ -172,9 +186,7 @@ int vs_vhost_set_vring_fd(struct vs_vhost *dev, const struct vs_vhost_msg *msg,
 		set_call(dev, vr, fd);
 		break;
 	case VS_VHOST_SET_VRING_KICK:
-		vs_vhost_fd_close(vr->kick_fd);
-		vr->kick_fd = fd;
-		vr->have |= VS_VRING_HAVE_KICK;
+		set_kick(dev, vr, fd);
 		break;
 	default:
 		vs_vhost_fd_close(vr->err_fd);

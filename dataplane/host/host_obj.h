@@ -129,6 +129,9 @@ void vs_host_note_fault(struct vs_host *host);
 /** vs_host_fault_pending() - member of both ops tables. */
 bool vs_host_fault_pending(void *dev);
 
+/** vs_host_bell() - member of both ops tables. */
+struct vs_bell vs_host_bell(void *dev, unsigned int pair);
+
 /** vs_host_rights() - member of the ops tables: what the kernel may leave to the switch */
 unsigned int vs_host_rights(void *dev);
 

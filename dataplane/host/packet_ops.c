@@ -301,6 +301,7 @@ const struct vs_port_ops vs_packet_ops = {
 	.rx_done = packet_rx_done,
 	.tx = packet_tx,
 	.fault_pending = vs_host_fault_pending,
+	.bell = vs_host_bell,
 	.rights = packet_rights,
 	.caps = packet_caps,
 };

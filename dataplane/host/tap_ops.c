@@ -35,6 +35,16 @@ bool vs_host_fault_pending(void *dev)
 	       __atomic_exchange_n(&host->fault_pending, 0, __ATOMIC_ACQ_REL);
 }
 
+struct vs_bell vs_host_bell(void *dev, unsigned int pair)
+{
+	const struct vs_host *host = dev;
+
+	/* A descriptor whose interface is gone is ready for ever. */
+	if (pair >= host->n_queues || __atomic_load_n(&host->lost, __ATOMIC_RELAXED))
+		return (struct vs_bell){.kind = VS_BELL_SILENT};
+	return (struct vs_bell){.kind = VS_BELL_WHILE_FRAMES, .fd = host->queue[pair].fd};
+}
+
 unsigned int vs_host_rights(void *dev)
 {
 	(void)dev;
@@ -156,6 +166,7 @@ const struct vs_port_ops vs_host_ops = {
 	.rx_done = tap_rx_done,
 	.tx = tap_tx,
 	.fault_pending = vs_host_fault_pending,
+	.bell = vs_host_bell,
 	.rights = vs_host_rights,
 	.caps = vs_host_rights, /* the host's own stack takes all that it makes */
 };

@@ -131,6 +131,27 @@ static bool xdp_fault_pending(void *dev)
 	return false;
 }
 
+static struct vs_bell xdp_bell(void *dev, unsigned int pair)
+{
+	const struct vs_xdp *x = dev;
+	int fd = -1;
+
+	if (pair < x->set.n)
+		fd = x->set.queue[pair].fd;
+	else if (pair == x->set.n)
+		fd = __atomic_load_n(&x->tap.fd, __ATOMIC_ACQUIRE);
+	return (struct vs_bell){.kind = fd < 0 ? VS_BELL_SILENT : VS_BELL_WHILE_FRAMES, .fd = fd};
+}
+
+/* What the kernel did not take is offered again at each visit. */
+static bool xdp_wish(void *dev, unsigned int pair, enum vs_bell_wish wish)
+{
+	const struct vs_xdp *x = dev;
+
+	(void)wish;
+	return pair >= x->set.n || !__atomic_load_n(&x->set.queue[pair].unsent, __ATOMIC_SEQ_CST);
+}
+
 /* A received frame is in memory that nobody else writes to until the burst is done. */
 static unsigned int xdp_rights(void *dev)
 {
@@ -143,5 +164,7 @@ const struct vs_port_ops vs_xdp_ops = {
 	.rx_done = xdp_rx_done,
 	.tx = xdp_tx,
 	.fault_pending = xdp_fault_pending,
+	.bell = xdp_bell,
+	.wish = xdp_wish,
 	.rights = xdp_rights,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What control does with the helper TAP, and how sharing begins and ends. */
+#include "dataplane/core/watch.h"
 #include "dataplane/uplink/link.h"
 #include "dataplane/uplink/xdp_obj.h"
 
@@ -138,6 +139,7 @@ int vs_xdp_share_begin(struct vs_xdp *x, struct vs_xdp_why *why)
 		goto err_share;
 	}
 	__atomic_store_n(&x->tap.fd, fd, __ATOMIC_RELEASE);
+	vs_watch_changed();
 	return 0;
 
 err_share:
@@ -162,6 +164,7 @@ void vs_xdp_share_end(struct vs_xdp *x)
 		vs_xprog_detach_tc(x->link.index, x->saved.clsact);
 	x->prog.tc = false;
 	__atomic_store_n(&x->tap.fd, -1, __ATOMIC_RELEASE);
+	vs_watch_changed();
 	vs_rcu_synchronize(x->env.rcu);
 	vs_xtap_close(&x->tap, fd);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The transmit half of a hw queue. */
 #include "dataplane/core/memfault.h"
+#include "dataplane/core/sleeper.h"
 #include "dataplane/uplink/xdp_queue.h"
 
 #include <string.h>
@@ -94,6 +95,7 @@ static void kick(struct vs_xq *q)
 	uint32_t before = q->tx.cached_prod - __atomic_load_n(q->tx.consumer, __ATOMIC_ACQUIRE);
 	uint32_t left = before;
 	uint32_t calls = before / KERNEL_BATCH + 1;
+	uint32_t was;
 
 	while (left && calls-- && xsk_ring_prod__needs_wakeup(&q->tx)) {
 		(void)sendto(q->fd, NULL, 0, MSG_DONTWAIT, NULL, 0);
@@ -102,7 +104,10 @@ static void kick(struct vs_xq *q)
 		if (left == before)
 			break;
 	}
-	__atomic_store_n(&q->unsent, left, __ATOMIC_RELAXED);
+	was = __atomic_exchange_n(&q->unsent, left, __ATOMIC_SEQ_CST);
+	/* The worker that offers it again may be another one, and asleep. */
+	if (left && !was)
+		vs_sleepers_poke();
 }
 
 void vs_xq_tx(struct vs_xq *q, struct vs_pkt *const *pkt, unsigned int n, uint8_t *fate)

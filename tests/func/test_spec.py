@@ -690,7 +690,7 @@ def test_interleaved(world, spec, vmswitchd):
 
 
 # Attributes of answers that only some machines or devices have.
-RARE = {"worker-get": {"cpu"}, "port-get": {"speed", "detail"},
+RARE = {"worker-get": {"cpu", "awake-for"}, "port-get": {"speed", "detail"},
         "mtu-get": {"mtu-vmm", "problem"}, "config-get": {"problem"},
         "state-get": {"problem"}}
 
