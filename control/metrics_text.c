@@ -55,6 +55,10 @@
 	X(PORT_SENT_BYTES, "vmswitch_port_sent_bytes_total", "counter", "Bytes delivered to the port, without FCS") \
 	X(PORT_DROPPED, "vmswitch_port_dropped_frames_total", "counter", "Frames dropped, by side: taken from the port (in), meant for it (out)") \
 	X(PORT_DROPS, "vmswitch_port_drops_total", "counter", "Frames dropped, by reason; reasons that never occurred are left out") \
+	X(PORT_OWED, "vmswitch_port_owed_frames_total", "counter", "Frames that owed something when they got to the port, by what and by how it was settled; but for csum, what never occurred is left out") \
+	X(PORT_SEGMENTS, "vmswitch_port_segments_total", "counter", "Segments that the switch cut long frames into") \
+	X(PORT_CHECKSUMS, "vmswitch_port_checksums_total", "counter", "Checksums that the switch computed") \
+	X(PORT_MERGED, "vmswitch_port_merged_segments_total", "counter", "Segments from a wire that joined another one") \
 	X(GUEST_CONNECTS, "vmswitch_guest_connects_total", "counter", "Connections to the VMM since the port was made") \
 	X(GUEST_REFUSED, "vmswitch_guest_refused_messages_total", "counter", "Messages of the VMM that were refused") \
 	X(GUEST_FAULTS, "vmswitch_guest_faults_total", "counter", "Rings detached because they broke the rules") \
@@ -272,6 +276,36 @@ static void put_drops(struct text *t, const char *labels, const struct vs_port_s
 	}
 }
 
+static void put_owed(struct text *t, const char *labels, const struct vs_offload_stats *o)
+{
+	static const char *const owed[VS_OWED_COUNT] = {
+		[VS_OWED_CSUM] = "csum", [VS_OWED_TSO4] = "tso4", [VS_OWED_TSO6] = "tso6",
+		[VS_OWED_USO4] = "uso4", [VS_OWED_USO6] = "uso6", [VS_OWED_ECN] = "ecn",
+	};
+	static const char *const settled[VS_SETTLED_COUNT] = {
+		[VS_SETTLED_PASSED] = "passed",
+		[VS_SETTLED_CUT] = "cut",
+		[VS_SETTLED_SOFTWARE] = "software",
+	};
+	char more[LABELS_SIZE + 64];
+	int i;
+
+	for (i = 0; i < VS_OWED_COUNT * VS_SETTLED_COUNT; i++) {
+		const int row = i / VS_SETTLED_COUNT;
+		const int how = i % VS_SETTLED_COUNT;
+
+		/* What owes a checksum alone is not cut; of the usual debt there is always a sample. */
+		if (!o->cell[row][how] && (row != VS_OWED_CSUM || how == VS_SETTLED_CUT))
+			continue;
+		(void)snprintf(more, sizeof(more), "%s,owed=\"%s\",settled=\"%s\"", labels,
+			       owed[row], settled[how]);
+		put(t, METRIC_PORT_OWED, more, o->cell[row][how]);
+	}
+	put(t, METRIC_PORT_SEGMENTS, labels, o->segments);
+	put(t, METRIC_PORT_CHECKSUMS, labels, o->checksums);
+	put(t, METRIC_PORT_MERGED, labels, o->merged);
+}
+
 static int put_stats(const struct vs_stats_view *view, void *ctx)
 {
 	const struct vs_port_stats *c = &view->counters;
@@ -288,6 +322,7 @@ static int put_stats(const struct vs_stats_view *view, void *ctx)
 	put(t, METRIC_PORT_SENT, labels, c->sent);
 	put(t, METRIC_PORT_SENT_BYTES, labels, c->sent_bytes);
 	put_drops(t, labels, c);
+	put_owed(t, labels, &c->offload);
 	return t->error;
 }
 

@@ -276,11 +276,11 @@ struct vs_port_view {
 	bool priority;
 	struct rte_ether_addr cluster;
 	uint32_t offload_off; /* bits of enum vs_offload_part */
-	uint32_t pairs;      /* queue pairs that are polled */
-	uint32_t worker;     /* that polls the first of them; the next one polls the next */
-	const char *state;   /* one word */
-	const char *problem; /* a sentence on what is wrong and what to do, or "" */
-	bool broken;         /* it broke the rules, and carries no traffic for that reason */
+	uint32_t pairs;       /* queue pairs that are polled */
+	uint32_t worker;      /* that polls the first of them; the next one polls the next */
+	const char *state;    /* one word */
+	const char *problem;  /* a sentence on what is wrong and what to do, or "" */
+	bool broken;          /* it broke the rules, and carries no traffic for that reason */
 	struct {
 		const char *socket;
 		enum vs_guest_mode mode;

@@ -359,6 +359,9 @@ void model_events_lost(struct vs_model *m);
 /** model_stats_new() - counters for port @id at every worker. Return: 0 or -ENOMEM. */
 int model_stats_new(struct vs_model *m, uint16_t id);
 
+/** model_stats_sum() - a port's counters over all workers, with the newest samples */
+void model_stats_sum(const struct vs_model *m, uint16_t id, struct vs_port_stats *ret_sum);
+
 /** model_stats_retire() - add the port's counters to its switch's `gone`, and free them. */
 void model_stats_retire(struct vs_port *port);
 

@@ -36,6 +36,38 @@ int vs_stats_each(struct vs_model *m, const char *port,
 /** vs_stats_tsc_age_ms() - milliseconds since a time stamp of a sample. */
 uint64_t vs_stats_tsc_age_ms(uint64_t when_tsc);
 
+/* ---- offloads ---- */
+
+/**
+ * struct vs_offload_view - who does what for one port; bits of enum vs_offload
+ * @rights:	what its other side may leave to the switch now
+ * @caps:	what its other side can do now
+ * @used:	of @caps, what is left to it
+ * @off:	what the user switched off: bits of enum vs_offload_part
+ * @hardware:	what is left to it is left to a network card
+ * @guest:	@features (negotiated) and @offered are there: virtio's bits
+ */
+struct vs_offload_view {
+	const char *port;
+	const char *sw;
+	const char *vm;
+	enum vs_port_kind kind;
+	unsigned int rights;
+	unsigned int caps;
+	unsigned int used;
+	uint32_t off;
+	bool hardware;
+	bool guest;
+	uint64_t features;
+	uint64_t offered;
+	struct vs_port_stats counters;
+};
+
+/** vs_offload_each() - visit all ports, or @port (NULL: all). Return: as vs_stats_each(). */
+int vs_offload_each(struct vs_model *m, const char *port,
+		    int (*visit)(const struct vs_offload_view *view, void *ctx), void *ctx,
+		    struct vs_fail *fail);
+
 /* ---- MTU ---- */
 
 /** Where the MTU of a hop comes from. */

@@ -102,8 +102,7 @@ static void newest_sample(struct vs_sample *best, const struct vs_sample *s)
 		*best = copy;
 }
 
-/* A port's counters over all workers. */
-static void sum_workers(const struct vs_model *m, uint16_t id, struct vs_port_stats *ret_sum)
+void model_stats_sum(const struct vs_model *m, uint16_t id, struct vs_port_stats *ret_sum)
 {
 	unsigned int i;
 	unsigned int r;
@@ -134,7 +133,7 @@ int vs_stats_each(struct vs_model *m, const char *name,
 		view.port = list[i]->name;
 		view.sw = list[i]->sw->name;
 		view.vm = list[i]->vm;
-		sum_workers(m, list[i]->id, &view.counters);
+		model_stats_sum(m, list[i]->id, &view.counters);
 		err = visit(&view, ctx);
 	}
 	return err;

@@ -46,6 +46,7 @@ extern const struct vs_handler vs_obj_port[];
 extern const struct vs_handler vs_obj_fdb[];
 extern const struct vs_handler vs_obj_worker[];
 extern const struct vs_handler vs_obj_mtu[];
+extern const struct vs_handler vs_obj_offload[];
 extern const struct vs_handler vs_obj_stats[];
 extern const struct vs_handler vs_obj_monitor[];
 extern const struct vs_handler vs_obj_state[];

@@ -54,9 +54,9 @@
  * Rights
  * ------
  * A client may do everything, or read (RIGHTS in the answer to HELLO). Who may read can send HELLO,
- * SWITCH_GET, PORT_GET, FDB_GET, STATS_GET, DROP_GET, WORKER_GET, MTU_GET, CONFIG_GET, STATE_GET and
- * SUBSCRIBE; any other command is answered with EPERM. Bytes of frames (SAMPLE) are left out of
- * what readers get.
+ * SWITCH_GET, PORT_GET, FDB_GET, STATS_GET, DROP_GET, WORKER_GET, MTU_GET, OFFLOAD_GET, CONFIG_GET,
+ * STATE_GET and SUBSCRIBE; any other command is answered with EPERM. Bytes of frames (SAMPLE) are
+ * left out of what readers get.
  *
  * Descriptors (SCM_RIGHTS) have no place in this protocol. Kernels from 6.16 on refuse to send them
  * (EPERM); otherwise the daemon closes them, and disconnects a client whose descriptors take long
@@ -185,6 +185,13 @@
  *							SAMPLE? { AGE_MS LENGTH BYTES }
  *	MTU_GET		SWITCH				dump: SWITCH VLAN MTU_NET PORT KIND LIMITS
  *							MTU MTU_FROM MTU_VMM? PROBLEM?
+ *	OFFLOAD_GET	PORT				dump: PORT SWITCH VM KIND OFFLOAD_FROM
+ *							OFFLOAD_TO OFFLOAD_USED OFFLOAD_OFF
+ *							FEATURES? OFFERED? CHIMNEY OWED_NOTHING
+ *							OWED_CSUM OWED_TSO4 OWED_TSO6 OWED_USO4
+ *							OWED_USO6 OWED_ECN, each { PASSED HARDWARE
+ *							CUT SOFTWARE }, OWED_REFUSED SEGMENTS
+ *							CHECKSUMS MERGED
  *	WORKER_GET	-				dump: ID CPU? TOTAL_CYCLES BUSY_CYCLES FRAMES
  *							ROUNDS NAPS TSC_HZ EVENTS_LOST PORTS
  *							PAIRS STATE PARKS WAKES IDLE_WAKES
@@ -352,6 +359,7 @@ enum vs_cmd {
 	VS_CMD_WORKER_GET = 0x60,
 
 	VS_CMD_MTU_GET = 0x90,
+	VS_CMD_OFFLOAD_GET = 0x91,
 
 	VS_CMD_CONFIG_GET = 0x70,
 	VS_CMD_STATE_GET = 0x71,
@@ -519,6 +527,27 @@ enum vs_attr {
 	VS_ATTR_MTU_VMM = 142,  /* u32: that the VMM has told the guest */
 	VS_ATTR_LIMITS = 143,   /* u32: 1: no other hop of the network carries less */
 
+	/* offloads, and what became of what frames owed; see doc/offload.md */
+	VS_ATTR_OFFLOAD_FROM = 150, /* u32: bits of enum vs_offload_can; the other side leaves us */
+	VS_ATTR_OFFLOAD_TO = 151,   /* u32: the same; the other side can do it */
+	VS_ATTR_OFFLOAD_USED = 152, /* u32: of these, what is left to it */
+	VS_ATTR_CHIMNEY = 153,      /* text: why TCP connections are not offloaded */
+	VS_ATTR_OWED_NOTHING = 154, /* u64: frames meant for the port; so the others */
+	VS_ATTR_OWED_CSUM = 155,    /* nest */
+	VS_ATTR_OWED_TSO4 = 156,    /* nest */
+	VS_ATTR_OWED_TSO6 = 157,    /* nest */
+	VS_ATTR_OWED_USO4 = 158,    /* nest */
+	VS_ATTR_OWED_USO6 = 159,    /* nest */
+	VS_ATTR_OWED_ECN = 160,     /* nest: of TSO4 and TSO6, those with CWR */
+	VS_ATTR_OWED_REFUSED = 161, /* u64: frames from the port */
+	VS_ATTR_PASSED = 162,       /* u64: left to a guest or the host */
+	VS_ATTR_HARDWARE = 163,     /* u64: left to a network card */
+	VS_ATTR_CUT = 164,          /* u64: cut, the checksums left to the port */
+	VS_ATTR_SOFTWARE = 165,     /* u64: done by the switch */
+	VS_ATTR_SEGMENTS = 166,     /* u64: that frames were cut into */
+	VS_ATTR_CHECKSUMS = 167,    /* u64: computed by the switch */
+	VS_ATTR_MERGED = 168,       /* u64: segments that joined another one */
+
 	/* what may be left to the other side of a port; bits of enum vs_offload_part */
 	VS_ATTR_OFFLOAD_ON = 170,
 	VS_ATTR_OFFLOAD_OFF = 171,
@@ -534,82 +563,6 @@ enum vs_attr {
 	VS_ATTR_MAX = VS_ATTR_COUNT_ - 1,
 };
 
-/** What a batch would do to an object (VS_ATTR_CHANGE). */
-enum vs_change {
-	VS_CHANGE_MADE = 1,
-	VS_CHANGE_BEFORE = 2, /* changed: the record as it is */
-	VS_CHANGE_AFTER = 3,  /* changed: the record as it would be */
-	VS_CHANGE_REMOVED = 4,
-};
-
-/** Where the MTU of a port comes from (VS_ATTR_MTU_FROM). */
-enum vs_mtu_origin {
-	VS_MTU_ORIGIN_SET = 1,    /* it was given to the port */
-	VS_MTU_ORIGIN_AUTO = 2,   /* none was given */
-	VS_MTU_ORIGIN_DEVICE = 3, /* its interface or device has it */
-	VS_MTU_ORIGIN_SWITCH = 4, /* it was given to the switch; the port would carry more */
-};
-
-/** What a client may do (VS_ATTR_RIGHTS). */
-enum vs_rights {
-	VS_RIGHTS_READ = 1, /* see what is there */
-	VS_RIGHTS_ALL = 2,
-};
-
-/** Kinds of switches and ports (VS_ATTR_KIND). */
-enum vs_kind {
-	VS_KIND_PRIVATE = 1,  /* switch: guests only */
-	VS_KIND_INTERNAL = 2, /* switch: guests and the host */
-	VS_KIND_EXTERNAL = 3, /* switch: guests, one uplink, and the host if it shares that */
-	VS_KIND_GUEST = 17,   /* port: a virtual machine, over vhost-user or on a TAP interface */
-	VS_KIND_HOST = 18,    /* port: an interface of the host */
-	VS_KIND_UPLINK = 19,  /* port: a network card; comes with an external switch */
-};
-
-/** Who gets frames to unknown unicast addresses (VS_ATTR_UNKNOWN). */
-enum vs_unknown_policy {
-	VS_POLICY_DEFAULT = 0, /* in requests: UPLINK on an external switch, FLOOD on others */
-	VS_POLICY_FLOOD = 1,   /* every port */
-	VS_POLICY_UPLINK = 2,  /* the uplink, and ports that may send from any address */
-	VS_POLICY_DROP = 3,
-};
-
-/** How a port takes part in VLANs (VS_ATTR_VLAN_MODE). */
-enum vs_vlan {
-	VS_VLAN_MODE_UNTAGGED = 1,
-	VS_VLAN_MODE_ACCESS = 2, /* untagged frames of VLAN */
-	VS_VLAN_MODE_TRUNK = 3,  /* tagged frames of VLANS, untagged ones of VLAN */
-};
-
-/** Which way a captured frame went (VS_ATTR_DIRECTION). */
-enum vs_direction {
-	VS_DIRECTION_FROM = 1, /* the port sent it */
-	VS_DIRECTION_TO = 2,   /* it was meant for the port */
-	VS_DIRECTION_BOTH = 3, /* in CAPTURE_START */
-};
-
-/** What became of a captured frame (VS_ATTR_VERDICT). */
-enum vs_verdict {
-	VS_VERDICT_FORWARDED = 1, /* to PORT */
-	VS_VERDICT_FLOODED = 2,   /* to COPIES ports; COPIES_DROPPED dropped it, for REASON */
-	VS_VERDICT_DELIVERED = 3, /* to the captured port, from PORT */
-	VS_VERDICT_DROPPED = 4,   /* for REASON; at PORT, or from PORT, if it is there */
-};
-
-/** What may be left to the other side of a port (VS_ATTR_OFFLOAD_ON, _OFF). */
-enum vs_offload_part {
-	VS_PART_CSUM = 1 << 0, /* checksums, and so all that is cut, too */
-	VS_PART_TSO4 = 1 << 1, /* segmentation of TCP over IPv4 */
-	VS_PART_TSO6 = 1 << 2, /* of TCP over IPv6 */
-	VS_PART_USO = 1 << 3,  /* of UDP */
-	VS_PART_GRO = 1 << 4,  /* segments from a wire are merged on the way to it, or from it */
-	VS_PART_ALL = 31,
-};
-
-/** Who makes the socket of a guest port (VS_ATTR_MODE). */
-enum vs_mode {
-	VS_MODE_CLIENT = 1, /* the VMM; the switch connects, and connects again */
-	VS_MODE_SERVER = 2, /* the switch; the VMM connects */
-};
+#include "control/proto_values.h"
 
 #endif

@@ -33,6 +33,27 @@
 
 #include <string.h>
 
+/* What @pkt owes is settled so; it did owe something. */
+static void count(const struct vs_ctx *ctx, uint16_t port, const struct vs_debt *debt,
+		  enum vs_settled how)
+{
+	struct vs_offload_stats *stats = &ctx->port_stats[port]->offload;
+
+	_Static_assert((int)VS_OWED_USO6 == (int)VS_GSO_UDP6, "the same numbers");
+	vs_stats_add(VS_TERM_OFFLOAD, &stats->cell[debt->gso][how], 1);
+	if (unlikely(debt->ecn))
+		vs_stats_add(VS_TERM_OFFLOAD, &stats->cell[VS_OWED_ECN][how], 1);
+}
+
+static void count_made(const struct vs_ctx *ctx, uint16_t port, unsigned int segments,
+		       unsigned int checksums)
+{
+	struct vs_offload_stats *stats = &ctx->port_stats[port]->offload;
+
+	vs_stats_add(VS_TERM_OFFLOAD, &stats->segments, segments);
+	vs_stats_add(VS_TERM_OFFLOAD, &stats->checksums, checksums);
+}
+
 /* The checksum that is owed on @pkt, written to @made, which is the same frame. */
 static void complete(struct vs_pkt *made, const struct vs_pkt *pkt)
 {
@@ -67,7 +88,8 @@ static void add(struct vs_fixup *fix, struct vs_pkt *pkt, uint8_t index)
 }
 
 /* Begin to cut a packet: each segment is a frame of its own in the account. */
-static void begin_cut(struct vs_ctx *ctx, const struct vs_port_hot *port, const struct vs_pkt *pkt)
+static void begin_cut(struct vs_ctx *ctx, const struct vs_port_hot *port, unsigned int caps,
+		      const struct vs_pkt *pkt)
 {
 	struct vs_segments *segs = &ctx->fixup.segs;
 	uint64_t extra;
@@ -77,16 +99,19 @@ static void begin_cut(struct vs_ctx *ctx, const struct vs_port_hot *port, const 
 		vs_ctx_count_drop(ctx, port->id, pkt, VS_DROP_GSO_FAILED);
 		return;
 	}
+	count(ctx, port->id, &pkt->debt,
+	      caps & VS_OFFLOAD_CSUM ? VS_SETTLED_CUT : VS_SETTLED_SOFTWARE);
 	extra = segs->n - 1u;
 	vs_stats_add(VS_TERM_ATTEMPTS, &ctx->port_stats[port->id]->attempts, extra);
 	vs_stats_add(VS_TERM_EXTRA_SEGMENTS, &ctx->switch_stats[port->sw].extra_segments, extra);
 }
 
 /* Go on cutting. Return: false when there is no room for more. */
-static bool cut(struct vs_fixup *fix, unsigned int caps, uint8_t index)
+static bool cut(struct vs_ctx *ctx, uint16_t port, unsigned int caps, uint8_t index)
 {
 	const enum vs_segment_csum csum = caps & VS_OFFLOAD_CSUM ? VS_SEGMENT_CSUM_PARTIAL
 								 : VS_SEGMENT_CSUM_FULL;
+	struct vs_fixup *fix = &ctx->fixup;
 
 	while (fix->n_frames < VS_BURST_MAX) {
 		struct vs_pkt *made = &fix->made[fix->n_made];
@@ -102,6 +127,7 @@ static bool cut(struct vs_fixup *fix, unsigned int caps, uint8_t index)
 		fix->n_made++;
 		fix->n_ext = (uint16_t)(fix->n_ext + made->n_ext);
 		add(fix, made, index);
+		count_made(ctx, port, 1, csum == VS_SEGMENT_CSUM_FULL);
 	}
 	return false;
 }
@@ -118,6 +144,8 @@ static bool settle(struct vs_ctx *ctx, const struct vs_port_hot *port, unsigned 
 
 	/* Caps may rise between two pieces; what is begun is ended. */
 	if (lacks == 0 && !fix->segs.pkt) {
+		if (vs_debt_owes(&pkt->debt))
+			count(ctx, port->id, &pkt->debt, VS_SETTLED_PASSED);
 		add(fix, pkt, index);
 		return true;
 	}
@@ -125,12 +153,15 @@ static bool settle(struct vs_ctx *ctx, const struct vs_port_hot *port, unsigned 
 		struct vs_pkt *made = make(fix, pkt);
 
 		complete(made, pkt);
+		count(ctx, port->id, &pkt->debt, VS_SETTLED_SOFTWARE);
+		count_made(ctx, port->id, 0, 1);
 		add(fix, made, index);
 		return true;
 	}
+	caps = vs_pkt_caps(pkt, caps);
 	if (!fix->segs.pkt)
-		begin_cut(ctx, port, pkt);
-	return !fix->segs.pkt || cut(fix, vs_pkt_caps(pkt, caps), index);
+		begin_cut(ctx, port, caps, pkt);
+	return !fix->segs.pkt || cut(ctx, port->id, caps, index);
 }
 
 /* As many frames for the port that is being served as one call of tx takes. */
@@ -173,6 +204,18 @@ static bool must_settle(const struct vs_port_hot *port, const struct vs_out *out
 	return false;
 }
 
+/* The port takes all that is in its list as it is. */
+static void count_passed(const struct vs_ctx *ctx, uint16_t id, const struct vs_burst *burst)
+{
+	const struct vs_out *out = &ctx->out[id];
+	unsigned int i;
+
+	for (i = 0; i < out->n; i++) {
+		if (burst->owing >> out->pkt[i] & 1)
+			count(ctx, id, &burst->pkt[out->pkt[i]].debt, VS_SETTLED_PASSED);
+	}
+}
+
 /* Set those ports aside that cannot take all that is in their lists. */
 static void set_aside(struct vs_ctx *ctx, struct vs_burst *burst)
 {
@@ -185,10 +228,12 @@ static void set_aside(struct vs_ctx *ctx, struct vs_burst *burst)
 	for (i = 0; i < ctx->n_touched; i++) {
 		uint16_t id = ctx->touched[i];
 
-		if (must_settle(&ctx->conf->port[id], &ctx->out[id], burst))
+		if (must_settle(&ctx->conf->port[id], &ctx->out[id], burst)) {
 			fix->port[fix->n++] = id;
-		else
-			ctx->touched[kept++] = id;
+			continue;
+		}
+		count_passed(ctx, id, burst);
+		ctx->touched[kept++] = id;
 	}
 	ctx->n_touched = kept;
 }

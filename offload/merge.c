@@ -66,6 +66,7 @@ static void merge_port(struct vs_ctx *ctx, const struct vs_port_hot *port, unsig
 	out->n = row.n;
 	burst->n_ext = (uint16_t)(burst->n_ext + row.n_ext);
 	vs_stats_add(VS_TERM_MERGED, &ctx->switch_stats[port->sw].merged, joined);
+	vs_stats_add(VS_TERM_OFFLOAD, &ctx->port_stats[port->id]->offload.merged, joined);
 }
 
 void vs_offload_merge(struct vs_ctx *ctx, struct vs_burst *burst)

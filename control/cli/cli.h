@@ -149,6 +149,7 @@ extern const struct cli_verb cli_switch_verbs[];
 extern const struct cli_verb cli_port_verbs[];
 extern const struct cli_verb cli_fdb_verbs[];
 extern const struct cli_verb cli_mtu_verbs[];
+extern const struct cli_verb cli_offload_verbs[];
 extern const struct cli_verb cli_worker_verbs[];
 extern const struct cli_verb cli_stats_verbs[];
 extern const struct cli_verb cli_drops_verbs[];

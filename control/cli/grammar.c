@@ -12,6 +12,7 @@ const struct cli_object cli_objects[] = {
 	{"fdb", cli_fdb_verbs, "addresses and where they are (forwarding database)"},
 	{"stats", cli_stats_verbs, "counters, and the audit that they add up"},
 	{"mtu", cli_mtu_verbs, "how long frames may be, and who limits them"},
+	{"offload", cli_offload_verbs, "who computes checksums and cuts long frames"},
 	{"worker", cli_worker_verbs, "polling threads"},
 	{"drops", cli_drops_verbs, "dropped frames, by port and reason"},
 	{"config", cli_config_verbs, "the configuration as commands"},

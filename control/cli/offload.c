@@ -62,7 +62,8 @@ int offload_put(struct cli *cli, char *const *words, int n)
 		return -EINVAL;
 	}
 	if (n < 2) {
-		words_complain(cli, "'%.60s' is followed by nothing: on or off is wanted", words[0]);
+		words_complain(cli, "'%.60s' is followed by nothing: on or off is wanted",
+			       words[0]);
 		return -EINVAL;
 	}
 	if (strcmp(words[1], "on") != 0 && strcmp(words[1], "off") != 0) {
@@ -70,8 +71,8 @@ int offload_put(struct cli *cli, char *const *words, int n)
 			       words[1], words[0]);
 		return -EINVAL;
 	}
-	vs_msg_put_u32(&cli->msg,
-		       words[1][1] == 'n' ? VS_ATTR_OFFLOAD_ON : VS_ATTR_OFFLOAD_OFF, parts);
+	vs_msg_put_u32(&cli->msg, words[1][1] == 'n' ? VS_ATTR_OFFLOAD_ON : VS_ATTR_OFFLOAD_OFF,
+		       parts);
 	return 2;
 }
 

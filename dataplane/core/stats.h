@@ -38,6 +38,39 @@ struct vs_sample {
 	uint8_t bytes[VS_SAMPLE_BYTES];
 };
 
+/** What a frame may owe when it gets to a port; up to USO6 the numbers are those of enum vs_gso. */
+enum vs_owed {
+	VS_OWED_CSUM, /* a checksum alone */
+	VS_OWED_TSO4,
+	VS_OWED_TSO6,
+	VS_OWED_USO4,
+	VS_OWED_USO6,
+	VS_OWED_ECN, /* TSO4 or TSO6 with CWR: counted there, too */
+	VS_OWED_COUNT,
+};
+
+/** What becomes of it. */
+enum vs_settled {
+	VS_SETTLED_PASSED,   /* left to the port */
+	VS_SETTLED_CUT,      /* cut here; the checksums of the segments are left to the port */
+	VS_SETTLED_SOFTWARE, /* all done here */
+	VS_SETTLED_COUNT,
+};
+
+/**
+ * struct vs_offload_stats - what frames owed that went to a port, and what became of it
+ * @cell:	frames: each cell of the table of doc/offload.md
+ * @segments:	frames that others were cut into
+ * @checksums:	computed here, those of segments included
+ * @merged:	segments from a wire that joined another one
+ */
+struct vs_offload_stats {
+	uint64_t cell[VS_OWED_COUNT][VS_SETTLED_COUNT];
+	uint64_t segments;
+	uint64_t checksums;
+	uint64_t merged;
+};
+
 /**
  * struct vs_port_stats - what one worker counted at one port
  *
@@ -58,6 +91,7 @@ struct vs_port_stats {
 	uint64_t held;
 	uint64_t cycles;
 	uint64_t drops[VS_DROP_COUNT];
+	struct vs_offload_stats offload;
 	struct vs_sample samples[VS_DROP_COUNT];
 };
 
@@ -88,6 +122,7 @@ enum vs_stats_term {
 	VS_TERM_FLOOD_COPIES,
 	VS_TERM_EXTRA_SEGMENTS,
 	VS_TERM_MERGED,
+	VS_TERM_OFFLOAD, /* of no sum */
 };
 
 /** Add @n to *@counter, which only the calling worker writes. */
@@ -109,6 +144,24 @@ static inline void vs_stats_gauge(uint64_t *gauge, uint64_t n)
 static inline uint64_t vs_stats_read(const uint64_t *counter)
 {
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/**
+ * vs_stats_owed_nothing() - frames that were meant for a port and owed nothing, in control's copy
+ *
+ * They are the usual ones, and not counted one by one: all attempts but the rest.
+ */
+static inline uint64_t vs_stats_owed_nothing(const struct vs_port_stats *stats)
+{
+	const struct vs_offload_stats *o = &stats->offload;
+	uint64_t others = o->segments + stats->drops[VS_DROP_GSO_FAILED];
+	int owed;
+
+	/* What was cut is in @attempts as its segments. */
+	for (owed = 0; owed < VS_OWED_ECN; owed++)
+		others += o->cell[owed][VS_SETTLED_PASSED];
+	others += o->cell[VS_OWED_CSUM][VS_SETTLED_SOFTWARE];
+	return stats->attempts > others ? stats->attempts - others : 0;
 }
 
 /** vs_stats_drops() - drops of one side, over all reasons, in control's copy of the counters. */

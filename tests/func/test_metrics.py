@@ -162,6 +162,16 @@ def test_counters_of_ports(pair):
     for name, column in PORT_METRICS.items():
         values = {sample.labels["port"]: sample.value for sample in samples(found, name)}
         assert values == {port: row[column] for port, row in rows.items()}, name
+    offloads = {row["port"]: row for row in pair.daemon.json("offload", "show")}
+    for name, column in (("segments", "segments"), ("checksums", "checksums"),
+                         ("merged_segments", "merged")):
+        values = {sample.labels["port"]: sample.value
+                  for sample in samples(found, f"vmswitch_port_{name}_total")}
+        assert values == {port: row[column] for port, row in offloads.items()}, name
+    owed = {(s.labels["port"], s.labels["owed"], s.labels["settled"]): s.value
+            for s in samples(found, "vmswitch_port_owed_frames_total")}
+    assert owed == {(port, "csum", how): offloads[port]["owed_csum"][how]
+                    for port in offloads for how in ("passed", "software")}
     for sample in samples(found, "vmswitch_port_received_frames_total"):
         labels = sample.labels
         assert (labels["switch"], labels["vm"]) == ("lan", {"a": "left", "b": "right"}[

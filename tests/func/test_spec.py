@@ -356,6 +356,9 @@ def test_counters(client, vmswitchd, rundir):
         for row in client.ask("audit-get"):
             assert row["left"] == row["right"] and row["terms"]
         assert {"switch": "lan", "port": "a", "vlan": 0}.items() <= client.ask("mtu-get")[0].items()
+        row = client.one("offload-get", port="a")
+        assert (row["owed-csum"], row["checksums"]) == (
+            {"passed": 0, "hardware": 0, "cut": 0, "software": 0}, 0)
         workers = client.ask("worker-get")
         assert [row["id"] for row in workers] == list(range(len(workers)))
         row = client.one("port-get", name="a")
@@ -507,6 +510,7 @@ def test_readers(spec, host):
     ("EINVAL", "name", "audit-get", {"name": "lan"}),
     ("EINVAL", "name", "worker-get", {"name": "lan"}),
     ("ENOENT", "switch", "mtu-get", {"switch": "nix"}),
+    ("ENOENT", "port", "offload-get", {"port": "nix"}),
     ("EINVAL", "name", "hello", {"name": "lan"}),
     ("EINVAL", "name", "subscribe", {"name": "lan"}),
     ("EINVAL", "confirm", "batch-begin", {"dry-run": True, "confirm": 5}),

@@ -17,7 +17,7 @@ from vmswitchd import BUILD, TOP
 
 pytestmark = pytest.mark.once
 
-HEADER = TOP / "control" / "proto.h"
+HEADERS = [TOP / "control" / name for name in ("proto.h", "proto_values.h")]
 TABLES = BUILD / "tests" / "spec" / "tables"
 
 # What the type of an attribute in the code is in the specification.
@@ -49,7 +49,8 @@ def tables():
 @pytest.fixture(scope="module")
 def numbers(tmp_path_factory):
     """{enum: {name: value}} of control/proto.h, as the compiler sees them; "" has the constants."""
-    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.DOTALL)
+    text = "".join(re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
+                   for path in HEADERS)
     enums = {}
     for name, body in re.findall(r"\benum\s*(\w*)\s*\{(.*?)\}", text, re.DOTALL):
         enums.setdefault(name, []).extend(re.findall(r"\b(VS_\w+)\s*(?:=[^,]*)?,", body))
@@ -242,7 +243,7 @@ def test_numbers_of_the_header(spec, numbers):
 
 def comment_table(first, *others):
     """Rows of a table in the comment of control/proto.h, by the columns of its head."""
-    lines = [line.expandtabs() for line in HEADER.read_text().split("*/")[1].splitlines()]
+    lines = [line.expandtabs() for line in HEADERS[0].read_text().split("*/")[1].splitlines()]
     head = next(i for i, line in enumerate(lines)
                 if re.fullmatch(rf" \*\s+{first}\s+" + r"\s+".join(others), line))
     at = [lines[head].index(word) for word in (first, *others)] + [None]

@@ -326,6 +326,20 @@ int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view 
 	return visit(&view, ctx);
 }
 
+int vs_offload_each(struct vs_model *m, const char *port,
+		    int (*visit)(const struct vs_offload_view *view, void *ctx), void *ctx,
+		    struct vs_fail *fail)
+{
+	static const struct vs_offload_view view = {
+		.port = "a",
+		.sw = "lan",
+		.vm = "a",
+		.kind = VS_PORT_GUEST,
+	};
+
+	return visit(&view, ctx);
+}
+
 int vs_mtu_each(struct vs_model *m, const char *sw,
 		int (*visit)(const struct vs_mtu_view *view, void *ctx), void *ctx,
 		struct vs_fail *fail)
