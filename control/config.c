@@ -166,6 +166,8 @@ static void make_port(struct vs_msg *msg, const struct vs_port *port)
 	vs_msg_put_u32(msg, VS_ATTR_PRIORITY, port->priority);
 	vs_msg_put_bytes(msg, VS_ATTR_CLUSTER, &port->cluster, sizeof(port->cluster));
 	vs_msg_put_u32(msg, VS_ATTR_OFFLOAD_OFF, port->offload_off);
+	if (port->kind->id == VS_PORT_GUEST)
+		vs_msg_put_u32(msg, VS_ATTR_MODERATION, port->moderation + VS_MODERATION_OFF);
 }
 
 /* ---- static addresses ---- */

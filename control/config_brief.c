@@ -42,6 +42,8 @@ static bool is_usual_number(enum vs_attr type, uint32_t number, const struct usu
 		return number == 1;
 	case VS_ATTR_MODE:
 		return number == VS_MODE_CLIENT;
+	case VS_ATTR_MODERATION:
+		return number == VS_MODERATION_OFF;
 	case VS_ATTR_FDB_SIZE:
 		return number == VS_FDB_SIZE_DEFAULT;
 	case VS_ATTR_FDB_AGEING:

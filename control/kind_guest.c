@@ -38,6 +38,7 @@ static int make(struct vs_port *port, const struct vs_port_spec *spec, struct vs
 	case 0:
 		port->mode = spec->mode;
 		port->dev = guest;
+		vs_guest_moderate(guest, port->moderation);
 		return 0;
 	case -EADDRINUSE:
 		return vs_fail_set(fail, err, VS_ATTR_SOCKET, "somebody else listens on %s already",
@@ -54,6 +55,13 @@ static int make(struct vs_port *port, const struct vs_port_spec *spec, struct vs
 static void del(struct vs_port *port)
 {
 	vs_guest_del(port->dev);
+}
+
+static int set(struct vs_port *port, const struct vs_port_change *c, struct vs_fail *fail)
+{
+	if (c->set & VS_PORT_SET_MODERATION)
+		vs_guest_moderate(port->dev, c->moderation);
+	return 0;
 }
 
 static bool is_up(const struct vs_port *port)
@@ -100,4 +108,5 @@ const struct vs_kind_ops vs_kind_guest = {
 	.pairs = pairs,
 	.check = check,
 	.info = info,
+	.set = set,
 };

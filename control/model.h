@@ -238,6 +238,7 @@ struct vs_port_change {
 		VS_PORT_SET_CLUSTER = 1 << 10,
 		VS_PORT_SET_ADDRS = 1 << 11,
 		VS_PORT_SET_OFFLOAD = 1 << 12,
+		VS_PORT_SET_MODERATION = 1 << 13,
 	} set;
 	enum vs_mac_from mac_from;
 	struct rte_ether_addr mac; /* all zero: any */
@@ -255,6 +256,7 @@ struct vs_port_change {
 	const char *addrs;             /* of a host port; "": none */
 	uint32_t offload_on;           /* bits of enum vs_offload_part, none in both */
 	uint32_t offload_off;
+	enum vs_guest_mod moderation;  /* of a guest on a socket */
 };
 
 /** struct vs_port_view - a port as shown */
@@ -281,6 +283,7 @@ struct vs_port_view {
 	const char *state;    /* one word */
 	const char *problem;  /* a sentence on what is wrong and what to do, or "" */
 	bool broken;          /* it broke the rules, and carries no traffic for that reason */
+	enum vs_guest_mod moderation;
 	struct {
 		const char *socket;
 		enum vs_guest_mode mode;

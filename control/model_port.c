@@ -141,6 +141,7 @@ static int take_settings(struct vs_port *port, const struct vs_port *like)
 	port->priority = like->priority;
 	port->offload_off = like->offload_off;
 	port->cluster = like->cluster;
+	port->moderation = like->moderation;
 	return 0;
 }
 
@@ -429,6 +430,7 @@ static void fill_view(const struct vs_port *port, struct vs_port_view *view)
 		.priority = port->priority,
 		.offload_off = port->offload_off,
 		.cluster = port->cluster,
+		.moderation = port->moderation,
 	};
 	if (port->dev)
 		port->kind->info(port, view);

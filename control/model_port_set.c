@@ -108,6 +108,11 @@ static int check_change(struct vs_model *m, const struct vs_port *port,
 	if ((c->set & VS_PORT_SET_MAC) && port->kind->role == VS_ROLE_UPLINK)
 		return vs_fail_set(fail, -EINVAL, VS_ATTR_MAC,
 				   "an uplink sends from any address: behind it are many stations");
+	if ((c->set & VS_PORT_SET_MODERATION) && port->kind->id != VS_PORT_GUEST)
+		return vs_fail_set(fail, -EINVAL, VS_ATTR_MODERATION,
+				   "only interrupts of a guest on a socket are the switch's: port "
+				   "'%s' has none",
+				   port->name);
 	if (c->set & VS_PORT_SET_ADDRS)
 		err = check_addrs(port, c->addrs, fail);
 	if (!err && (c->set & VS_PORT_SET_VM))
@@ -144,6 +149,8 @@ static void apply_change(struct vs_port *port, const struct vs_port_change *c)
 	if (c->set & VS_PORT_SET_OFFLOAD)
 		port->offload_off =
 			(uint8_t)((port->offload_off | c->offload_off) & ~c->offload_on);
+	if (c->set & VS_PORT_SET_MODERATION)
+		port->moderation = c->moderation;
 }
 
 /* What can be said of the port as it would be. */
@@ -263,6 +270,7 @@ void model_port_restore(const struct vs_touched_port *t)
 		.mtu = port->mtu,
 		.mac = port->mac,
 		.addrs = t->addrs,
+		.moderation = port->moderation,
 	};
 	struct vs_fail fail;
 

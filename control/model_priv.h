@@ -83,6 +83,7 @@ struct vs_port {
 	bool priority;
 	uint8_t offload_off; /* bits of enum vs_offload_part */
 	struct rte_ether_addr cluster;
+	enum vs_guest_mod moderation;
 	struct vs_static *statics;
 	uint32_t n_statics;
 	struct vs_touched_port *touched; /* by the open transaction, or NULL */

@@ -13,7 +13,8 @@
 enum {
 	FIRST_NOTES = 16,
 	/* What only the device can take back. */
-	DEVICE_CHANGES = VS_PORT_SET_MAC | VS_PORT_SET_MTU | VS_PORT_SET_ADDRS,
+	DEVICE_CHANGES = VS_PORT_SET_MAC | VS_PORT_SET_MTU | VS_PORT_SET_ADDRS |
+			 VS_PORT_SET_MODERATION,
 };
 
 static int no_memory(struct vs_fail *fail)

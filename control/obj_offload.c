@@ -21,7 +21,7 @@ static const char chimney[] =
 	"checksums that nobody computes between guests (csum)";
 
 static void put_row(struct vs_msg *msg, enum vs_attr attr, const struct vs_offload_view *view,
-		    enum vs_owed owed)
+		    enum vs_offload_owed owed)
 {
 	const uint64_t *cell = view->counters.offload.cell[owed];
 	const uint64_t left = cell[VS_SETTLED_PASSED];

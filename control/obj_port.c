@@ -118,6 +118,15 @@ static int check_offload(const struct vs_port_change *change, struct vs_fail *fa
 	return 0;
 }
 
+/* The numbers of the protocol begin at 1. */
+static enum vs_guest_mod port_moderation(uint32_t number)
+{
+	_Static_assert((int)VS_MODERATION_OFF == VS_GUEST_MOD_OFF + 1 &&
+			       (int)VS_MODERATION_ADAPTIVE == VS_GUEST_MOD_ADAPTIVE + 1,
+		       "the same order");
+	return (enum vs_guest_mod)(number - VS_MODERATION_OFF);
+}
+
 /* What a port has by default, and may be given when it is made. */
 static void read_settings(const struct vs_call *call, struct vs_port_change *change)
 {
@@ -138,6 +147,10 @@ static void read_settings(const struct vs_call *call, struct vs_port_change *cha
 	if (attr[VS_ATTR_PRIORITY]) {
 		change->set |= VS_PORT_SET_PRIORITY;
 		change->priority = vs_tlv_u32(attr[VS_ATTR_PRIORITY]) != 0;
+	}
+	if (attr[VS_ATTR_MODERATION]) {
+		change->set |= VS_PORT_SET_MODERATION;
+		change->moderation = port_moderation(vs_tlv_u32(attr[VS_ATTR_MODERATION]));
 	}
 	if (attr[VS_ATTR_CLUSTER]) {
 		change->set |= VS_PORT_SET_CLUSTER;

@@ -24,6 +24,7 @@ static void put_guest(struct vs_msg *msg, const struct vs_port_view *view)
 	if (guest->last_fault)
 		vs_msg_put_str(msg, VS_ATTR_LAST_FAULT, guest->last_fault);
 	vs_msg_put_u64(msg, VS_ATTR_CALLS, guest->calls);
+	vs_msg_put_u32(msg, VS_ATTR_MODERATION, view->moderation + VS_MODERATION_OFF);
 }
 
 static void put_uplink(struct vs_msg *msg, const struct vs_port_view *view)

@@ -23,9 +23,9 @@ struct vs_options {
 	enum vs_others others; /* what clients may do that are neither root nor in the group */
 	const char *metrics;   /* where to serve metrics: "unix:PATH", "127.0.0.1:PORT"; or NULL */
 	enum vs_log_level log_level;
-	unsigned int memory_mib;             /* for tables; the guests' memory is their own */
-	unsigned int nap_us;                 /* sleep of a worker that cannot park; 0: none ever sleeps */
-	uint32_t poll;                       /* bit per worker that never sleeps */
+	unsigned int memory_mib; /* for tables; the guests' memory is their own */
+	unsigned int nap_us;     /* sleep of a worker that cannot park; 0: none ever sleeps */
+	uint32_t poll;           /* bit per worker that never sleeps */
 	const char *pci[VS_OPTIONS_PCI_MAX]; /* devices that an uplink may take */
 	unsigned int n_pci;
 	bool virtio_user;           /* an uplink may be a net_virtio_user */

@@ -151,6 +151,7 @@ static const struct vs_attr_spec specs[VS_ATTR_COUNT_] = {
 	[VS_ATTR_IDLE_WAKES]     = {.name = "idle-wakes", .type = VS_TLV_U64},
 	[VS_ATTR_ASLEEP_CYCLES]  = {.name = "asleep-cycles", .type = VS_TLV_U64},
 	[VS_ATTR_AWAKE_FOR]      = {.name = "awake-for", .type = VS_TLV_TEXT},
+	[VS_ATTR_MODERATION]     = {.name = "moderation", .type = VS_TLV_U32, .min = 1, .max = 5},
 };
 /* clang-format on */
 
@@ -207,7 +208,7 @@ static const struct vs_policy policies[] = {
 	  {VS_ATTR_LINK, VS_MAY},       {VS_ATTR_STORM_PPS, VS_MAY}, {VS_ATTR_MAX_MACS, VS_MAY},
 	  {VS_ATTR_VLAN_MODE, VS_MAY},  {VS_ATTR_VLAN, VS_MAY},      {VS_ATTR_VLANS, VS_MAY},
 	  {VS_ATTR_PRIORITY, VS_MAY},   {VS_ATTR_CLUSTER, VS_MAY},   {VS_ATTR_OFFLOAD_ON, VS_MAY},
-	  {VS_ATTR_OFFLOAD_OFF, VS_MAY}}},
+	  {VS_ATTR_OFFLOAD_OFF, VS_MAY}, {VS_ATTR_MODERATION, VS_MAY}}},
 	{VS_CMD_PORT_DEL, "PORT_DEL", VS_ANSWER_ACK, {{VS_ATTR_NAME, VS_MUST}}},
 	{VS_CMD_PORT_SET,
 	 "PORT_SET",
@@ -229,7 +230,8 @@ static const struct vs_policy policies[] = {
 	  {VS_ATTR_PRIORITY, VS_CHANGE},
 	  {VS_ATTR_CLUSTER, VS_CHANGE},
 	  {VS_ATTR_OFFLOAD_ON, VS_CHANGE},
-	  {VS_ATTR_OFFLOAD_OFF, VS_CHANGE}}},
+	  {VS_ATTR_OFFLOAD_OFF, VS_CHANGE},
+	  {VS_ATTR_MODERATION, VS_CHANGE}}},
 	{VS_CMD_PORT_GET, "PORT_GET", VS_ANSWER_DUMP, {{VS_ATTR_NAME, VS_MAY}}},
 
 	{VS_CMD_FDB_GET, "FDB_GET", VS_ANSWER_DUMP, {{VS_ATTR_SWITCH, VS_MAY}}},

@@ -120,6 +120,7 @@
  *	OFFLOAD_ON	u32	bits of enum vs_offload_part
  *	OFFLOAD_OFF	u32	the same
  *	CLUSTER		gmac	all zero: none
+ *	MODERATION	u32	enum vs_moderation
  *	DRY_RUN		flag
  *	CONFIRM		u32	seconds, 1..86400
  *	FILTER		filter	jumps forward only, ends with a return
@@ -154,20 +155,21 @@
  *			MAC_AUTO MTU VM LINK STORM_PPS
  *			MAX_MACS VLAN_MODE VLAN VLANS
  *			PRIORITY CLUSTER OFFLOAD_ON
- *			OFFLOAD_OFF
+ *			OFFLOAD_OFF MODERATION
  *	PORT_DEL	NAME!				-
  *	PORT_SET	NAME! MAC MAC_AUTO VM MTU LINK	-
  *			STORM_PPS MAX_MACS NEW_NAME
  *			SWITCH ADDRS VLAN_MODE VLAN
  *			VLANS PRIORITY CLUSTER
  *			OFFLOAD_ON OFFLOAD_OFF
+ *			MODERATION
  *	PORT_GET	NAME				dump: NAME SWITCH KIND VM ID LINK UP STATE
  *							PROBLEM? MAC? MTU MTU_NET? STORM_PPS MAX_MACS MACS
  *							VLAN_MODE VLAN? VLANS? PRIORITY CLUSTER?
  *							OFFLOAD_OFF PAIRS WORKER, and
  *							- of a guest: SOCKET MODE PEER_PID? FEATURES
  *							  OFFERED RING_SIZE REGIONS MEMORY CONNECTS
- *							  REFUSED FAULTS LAST_FAULT? CALLS
+ *							  REFUSED FAULTS LAST_FAULT? CALLS MODERATION
  *							- of a guest on a TAP: IFNAME
  *							- of a host port: IFNAME ADDRS
  *							- of an uplink: UPLINK DRIVER DEVICE_MAC?
@@ -404,8 +406,7 @@ enum vs_attr {
 	/* ports */
 	VS_ATTR_ID = 24,         /* u32 */
 	VS_ATTR_UP = 25,         /* u32: 1 when frames are delivered to it */
-	VS_ATTR_STATE = 26,      /* text: waiting, connected, no-memory, running, broken; of a
-				  * worker: polling, napping, parked */
+	VS_ATTR_STATE = 26,      /* text: running ...; of a worker: polling, napping, parked */
 	VS_ATTR_PROBLEM = 27,    /* text: what is wrong and what to do */
 	VS_ATTR_MACS = 28,       /* u32: addresses learnt */
 	VS_ATTR_PEER_PID = 29,   /* u32: process at the other end of the socket */
@@ -552,12 +553,13 @@ enum vs_attr {
 	VS_ATTR_OFFLOAD_ON = 170,
 	VS_ATTR_OFFLOAD_OFF = 171,
 
-	/* workers: sleep */
+	/* workers: sleep; interrupts of a guest */
 	VS_ATTR_PARKS = 180,         /* u64: times it went to sleep until something comes */
 	VS_ATTR_WAKES = 181,         /* u64: times that a port woke it */
 	VS_ATTR_IDLE_WAKES = 182,    /* u64: of these, without frames */
 	VS_ATTR_ASLEEP_CYCLES = 183, /* u64: while it was parked */
 	VS_ATTR_AWAKE_FOR = 184,     /* text: why it does not park, or not as it should */
+	VS_ATTR_MODERATION = 185,    /* u32: enum vs_moderation */
 
 	VS_ATTR_COUNT_, /* one more than the highest number */
 	VS_ATTR_MAX = VS_ATTR_COUNT_ - 1,

@@ -87,6 +87,15 @@ enum vs_offload_part {
 	VS_PART_ALL = 31,
 };
 
+/** How long interrupts to a guest may wait for more frames (VS_ATTR_MODERATION). */
+enum vs_moderation {
+	VS_MODERATION_OFF = 1,
+	VS_MODERATION_LOW = 2,      /* 8 frames or 50 us */
+	VS_MODERATION_MEDIUM = 3,   /* 16 frames or 100 us */
+	VS_MODERATION_HIGH = 4,     /* 32 frames or 200 us */
+	VS_MODERATION_ADAPTIVE = 5, /* one of these, by the frames that come */
+};
+
 /** Who makes the socket of a guest port (VS_ATTR_MODE). */
 enum vs_mode {
 	VS_MODE_CLIENT = 1, /* the VMM; the switch connects, and connects again */

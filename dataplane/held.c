@@ -316,10 +316,13 @@ void vs_held_add(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_p
 
 /* ---- delivery ---- */
 
-/* What fixup left to the port when the frame began to wait: can it still do that? */
+/*
+ * What fixup left to the port when the frame began to wait: can it still do that? What was switched
+ * off since (offload_off) it can: that is for the frames that come.
+ */
 static bool is_settled(const struct vs_port_hot *port, const struct vs_pkt *pkt)
 {
-	return likely(pkt->debt.csum == 0) || !vs_pkt_lacks(pkt, vs_port_caps(port));
+	return likely(pkt->debt.csum == 0) || !vs_pkt_lacks(pkt, vs_port_abilities(port));
 }
 
 /* The oldest frames for @port that can go in one call. Return: how many there are at @pkt. */

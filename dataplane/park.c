@@ -130,13 +130,16 @@ static void hear_all(struct vs_park *park, const struct vs_ctx *ctx)
 /* Bells of a new epoch, or all of them again after some were muted. */
 static void gather(struct vs_park *park, const struct vs_ctx *ctx, uint64_t epoch)
 {
-	if (park->epoll >= 0)
-		(void)close(park->epoll);
+	int old = park->epoll;
+
 	park->epoch = epoch;
 	park->muted = false;
 	park->n_rung = 0;
 	memset(park->idle_rings, 0, sizeof(park->idle_rings));
+	/* First the new one: the number of descriptors never falls below what is in use. */
 	park->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (old >= 0)
+		(void)close(old);
 	if (park->epoll < 0 || hear(park, park->sleeper.bell, EPOLLIN, OWN_BELL))
 		explain(park, VS_PARK_NO_POLL, 0);
 	else

@@ -29,6 +29,7 @@
 #include "dataplane/schedule.h"
 
 #include "dataplane/core/memfault.h"
+#include "dataplane/core/owed.h"
 #include "dataplane/core/watch.h"
 #include "dataplane/pipeline.h"
 
@@ -192,6 +193,32 @@ static void make_all_hot(struct vs_schedule *s)
 	}
 }
 
+/* ---- what was put off */
+
+void vs_schedule_remind(const struct vs_ctx *ctx, enum vs_reminder which)
+{
+	/* No time stamp comes as late as that, and NEVER is not due. */
+	uint64_t now = which == VS_REMIND_ALL ? VS_OWED_NEVER - 1 : rte_rdtsc();
+	unsigned int i = 0;
+
+	vs_owed.due = VS_OWED_NEVER;
+	while (i < vs_owed.n) {
+		uint16_t id = vs_owed.port[i];
+		const struct vs_port_hot *port = &ctx->conf->port[id];
+		uint64_t due = VS_OWED_NEVER;
+
+		if (port->ops && port->ops->remind)
+			due = port->ops->remind(port->dev, now);
+		if (due != VS_OWED_NEVER) {
+			vs_owed.due = RTE_MIN(vs_owed.due, due);
+			i++;
+			continue;
+		}
+		vs_owed.listed[id / 64] &= ~(UINT64_C(1) << (id % 64));
+		vs_owed.port[i] = vs_owed.port[--vs_owed.n];
+	}
+}
+
 /* ---- visits */
 
 /* What a visit that took @ticks and moved @n frames and @bytes is charged with. */
@@ -226,6 +253,8 @@ static unsigned int visit(struct vs_schedule *s, struct vs_ctx *ctx, const struc
 	ticks = now - s->looked_tsc;
 	ticks -= RTE_MIN(ticks, ctx->held_ticks);
 	s->looked_tsc = now;
+	if (unlikely(now >= vs_owed.due))
+		vs_schedule_remind(ctx, VS_REMIND_DUE);
 	if (n == 0)
 		return 0;
 	ticks = charge_of(s, ticks, n, stats->received_bytes - bytes + ctx->flooded_bytes);
@@ -323,6 +352,8 @@ unsigned int vs_schedule_round(struct vs_schedule *s, struct vs_ctx *ctx)
 		make_all_hot(s);
 	s->looked_tsc = rte_rdtsc();
 	received = visit_all_hot(s, ctx);
+	if (unlikely(vs_owed.n))
+		vs_schedule_remind(ctx, VS_REMIND_DUE);
 	ask_some(s, ctx);
 	/* Not if it brought nothing because those that have something wait for their share. */
 	s->dry = received == 0 && s->fair.n_before == 0;

@@ -75,6 +75,15 @@ struct vs_schedule {
 	struct vs_burst burst;
 };
 
+/** When vs_schedule_remind() does what ports have put off. */
+enum vs_reminder {
+	VS_REMIND_DUE, /* now what is due */
+	VS_REMIND_ALL, /* all of it: the configuration is about to change */
+};
+
+/** vs_schedule_remind() - have the ports of ctx->conf do what they owe (core/owed.h). */
+void vs_schedule_remind(const struct vs_ctx *ctx, enum vs_reminder which);
+
 /**
  * vs_schedule_round() - visit what ctx->conf says that this worker visits
  * @ctx:	the worker's, with conf set

@@ -17,6 +17,7 @@
  */
 #include "dataplane/worker.h"
 
+#include "dataplane/core/owed.h"
 #include "dataplane/held.h"
 #include "dataplane/schedule.h"
 
@@ -148,8 +149,8 @@ static void rest(struct vs_worker *w, uint64_t idle_tsc)
 {
 	uint64_t idle_ms = idle_tsc / (rte_get_tsc_hz() / 1000);
 
-	/* Not while some port has frames, and others have the right of way. */
-	if (idle_ms < IDLE_MS || !w->schedule.dry || w->park.stats.why == VS_PARK_TOLD)
+	/* Not while some port has frames, and others have the right of way, or is owed something. */
+	if (idle_ms < IDLE_MS || !w->schedule.dry || vs_owed.n || w->park.stats.why == VS_PARK_TOLD)
 		return;
 	switch (vs_park_try(&w->park, &w->ctx)) {
 	case VS_PARK_CANNOT:
@@ -181,6 +182,8 @@ static void settle_down(struct vs_worker *w)
 	const struct vs_conf *conf = vs_rcu_read(&w->conf);
 
 	if (conf != w->ctx.conf) {
+		if (vs_owed.n)
+			vs_schedule_remind(&w->ctx, VS_REMIND_ALL);
 		w->ctx.conf = conf;
 		w->ctx.now_tsc = rte_rdtsc();
 		vs_held_review(&w->ctx);
@@ -214,6 +217,7 @@ static int worker_main(void *arg)
 		if (!received && w->ctx.n_held == 0)
 			rest(w, w->ctx.now_tsc - last_work);
 	}
+	vs_schedule_remind(&w->ctx, VS_REMIND_ALL);
 	vs_rcu_offline(w->config.rcu, w->config.index);
 	return 0;
 }

@@ -31,6 +31,11 @@ static const struct cli_choice new_kinds[] = {
 /* Words that may stand for an MTU. */
 static const struct cli_choice mtus[] = {{"auto", 0}, {NULL, 0}};
 
+static const struct cli_choice moderations[] = {
+	{"off", VS_MODERATION_OFF},           {"low", VS_MODERATION_LOW},
+	{"medium", VS_MODERATION_MEDIUM},     {"high", VS_MODERATION_HIGH},
+	{"adaptive", VS_MODERATION_ADAPTIVE}, {NULL, 0},
+};
 static const struct cli_choice links[] = {{"down", 0}, {"up", 1}, {NULL, 0}};
 
 static const struct cli_arg add_args[] = {
@@ -71,6 +76,9 @@ static const struct cli_arg add_args[] = {
 	{"cluster", "MAC|none", CLI_MAC, CLI_MAY, VS_ATTR_CLUSTER, cluster_macs,
 	 .help = "an address that it shares with other ports, as nodes of a cluster do"},
 	{"offload", OFFLOAD_VALUE, CLI_OFFLOAD, CLI_MAY, .help = OFFLOAD_HELP},
+	{"moderation", "off|low|medium|high|adaptive", CLI_CHOICE, CLI_MAY, VS_ATTR_MODERATION,
+	 moderations,
+	 .help = "guest: how long its interrupts may wait for more frames (default: off)"},
 	{0},
 };
 
@@ -98,6 +106,8 @@ static const struct cli_arg set_args[] = {
 	{"cluster", "MAC|none", CLI_MAC, CLI_MAY, VS_ATTR_CLUSTER, cluster_macs,
 	 .help = "an address that it shares with other ports, as nodes of a cluster do"},
 	{"offload", OFFLOAD_VALUE, CLI_OFFLOAD, CLI_MAY, .help = OFFLOAD_HELP},
+	{"moderation", "off|low|medium|high|adaptive", CLI_CHOICE, CLI_MAY, VS_ATTR_MODERATION,
+	 moderations, .help = "guest: how long its interrupts may wait for more frames"},
 	{"addr", "PREFIX[,PREFIX...]|none", CLI_WORD, CLI_MAY, VS_ATTR_ADDRS,
 	 .help = "host: addresses of the interface"},
 	{0},
@@ -232,6 +242,8 @@ static void put_guest(struct out *o, const struct nlattr *const *tb)
 	out_num(o, OUT_IN_BLOCKS, "faults", "RING-FAULTS", cli_num(tb, VS_ATTR_FAULTS));
 	out_str(o, OUT_IN_BLOCKS, "last_fault", "LAST-FAULT", cli_str(tb, VS_ATTR_LAST_FAULT));
 	out_num(o, OUT_IN_BLOCKS, "calls", "INTERRUPTS", cli_num(tb, VS_ATTR_CALLS));
+	out_str(o, OUT_IN_BLOCKS, "moderation", "MODERATION",
+		cli_choice_word(moderations, (uint32_t)cli_num(tb, VS_ATTR_MODERATION)));
 }
 
 static int show_record(const struct nlattr *const *tb, void *ctx)

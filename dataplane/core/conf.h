@@ -73,6 +73,12 @@ struct vs_port_ops {
 	bool (*wish)(void *dev, unsigned int pair, enum vs_bell_wish wish);
 
 	/**
+	 * Do what was put off (core/owed.h) and is due at time stamp @now. NULL: nothing ever is.
+	 * Return: when to ask again; VS_OWED_NEVER: nothing is left.
+	 */
+	uint64_t (*remind)(void *dev, uint64_t now);
+
+	/**
 	 * What the other side may leave undone in the frames that rx took in this visit, and what
 	 * it can do itself to frames that tx is given in this visit: bits of enum vs_offload. Asked
 	 * only for frames with something to say. NULL: nothing.
@@ -136,12 +142,16 @@ static inline unsigned int vs_port_rights(const struct vs_port_hot *port)
 	return port->ops && port->ops->rights ? port->ops->rights(port->dev) : 0;
 }
 
-/** vs_port_caps() - what may be left to the other side of a port. Bits of vs_offload. */
+/** vs_port_abilities() - what the other side of a port takes as it is. Bits of vs_offload. */
+static inline unsigned int vs_port_abilities(const struct vs_port_hot *port)
+{
+	return port->ops && port->ops->caps ? port->ops->caps(port->dev) : 0;
+}
+
+/** vs_port_caps() - what may be left to the other side of a port: all of that, or some of it. */
 static inline unsigned int vs_port_caps(const struct vs_port_hot *port)
 {
-	unsigned int caps = port->ops && port->ops->caps ? port->ops->caps(port->dev) : 0;
-
-	return caps & ~(unsigned int)port->offload_off;
+	return vs_port_abilities(port) & ~(unsigned int)port->offload_off;
 }
 
 /**

@@ -39,7 +39,7 @@ struct vs_sample {
 };
 
 /** What a frame may owe when it gets to a port; up to USO6 the numbers are those of enum vs_gso. */
-enum vs_owed {
+enum vs_offload_owed {
 	VS_OWED_CSUM, /* a checksum alone */
 	VS_OWED_TSO4,
 	VS_OWED_TSO6,

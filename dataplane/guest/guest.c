@@ -66,6 +66,11 @@ static enum vs_guest_state state_of(const struct vs_guest *guest)
 	return guest->dev.tx_pairs ? VS_GUEST_RUNNING : VS_GUEST_CONNECTED;
 }
 
+void vs_guest_moderate(struct vs_guest *guest, enum vs_guest_mod level)
+{
+	vs_vhost_moderate(&guest->dev, level);
+}
+
 bool vs_guest_is_up(const struct vs_guest *guest)
 {
 	return state_of(guest) == VS_GUEST_RUNNING;

@@ -28,6 +28,16 @@ enum vs_guest_mode {
 	VS_GUEST_SERVER, /* we listen, QEMU connects */
 };
 
+/** How long interrupts to the guest may wait for more frames. */
+enum vs_guest_mod {
+	VS_GUEST_MOD_OFF,      /* not at all */
+	VS_GUEST_MOD_LOW,      /* 8 frames or 50 us */
+	VS_GUEST_MOD_MEDIUM,   /* 16 frames or 100 us */
+	VS_GUEST_MOD_HIGH,     /* 32 frames or 200 us */
+	VS_GUEST_MOD_ADAPTIVE, /* as one of these, by the frames that come */
+	VS_GUEST_MOD_COUNT,
+};
+
 /** What keeps a port from carrying traffic, or that nothing does. */
 enum vs_guest_state {
 	VS_GUEST_WAITING,   /* no VMM on the socket */
@@ -114,6 +124,9 @@ int vs_guest_new(const struct vs_guest_env *env, const struct vs_guest_config *c
  * Waits one grace period. In server mode the socket file is removed.
  */
 void vs_guest_del(struct vs_guest *guest);
+
+/** vs_guest_moderate() - set the level, at any time. */
+void vs_guest_moderate(struct vs_guest *guest, enum vs_guest_mod level);
 
 /** vs_guest_is_up() - at least one receive ring is usable. */
 bool vs_guest_is_up(const struct vs_guest *guest);

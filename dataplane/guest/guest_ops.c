@@ -9,6 +9,7 @@
 #include "dataplane/guest/guest_obj.h"
 
 #include "dataplane/core/memfault.h"
+#include "dataplane/core/owed.h"
 
 #include <endian.h>
 #include <string.h>
@@ -165,6 +166,33 @@ static bool guest_wish(void *dev, unsigned int pair, enum vs_bell_wish wish)
 	return true;
 }
 
+/* Interrupts that moderation holds back. What another worker is just delivering to comes next time. */
+static uint64_t guest_remind(void *dev, uint64_t now)
+{
+	struct vs_guest *guest = dev;
+	uint64_t next = VS_OWED_NEVER;
+	unsigned int i;
+
+	for (i = 0; i < VS_GUEST_RINGS_MAX; i += 2) {
+		struct vs_ring *ring = &guest->dev.vring[i].ring;
+
+		if (!__atomic_load_n(&ring->owed, __ATOMIC_RELAXED))
+			continue;
+		if (!vs_trylock(&ring->lock)) {
+			next = RTE_MIN(next, now);
+			continue;
+		}
+		if (vs_ring_usable(ring) && ring->owed) {
+			if (ring->owed_due <= now)
+				vs_ring_remind(ring);
+			else
+				next = RTE_MIN(next, ring->owed_due);
+		}
+		vs_tryunlock(&ring->lock);
+	}
+	return next;
+}
+
 static unsigned int guest_rights(void *dev)
 {
 	struct vs_guest *guest = dev;
@@ -187,6 +215,7 @@ const struct vs_port_ops vs_guest_ops = {
 	.watch = guest_watch,
 	.bell = guest_bell,
 	.wish = guest_wish,
+	.remind = guest_remind,
 	.rights = guest_rights,
 	.caps = guest_caps,
 };

@@ -19,6 +19,8 @@
 #include "dataplane/core/watch.h"
 #include "dataplane/guest/notify.h"
 
+#include <rte_branch_prediction.h>
+
 /* clang-format off */
 static const struct {
 	const char *name;
@@ -52,7 +54,7 @@ static __virtio16 *avail_event(const struct vs_ring *ring)
 	return (__virtio16 *)&ring->used->ring[ring->size];
 }
 
-static void call_guest(struct vs_ring *ring)
+void vs_ring_call(struct vs_ring *ring)
 {
 	int fd = __atomic_load_n(&ring->call_fd, __ATOMIC_RELAXED);
 
@@ -60,26 +62,30 @@ static void call_guest(struct vs_ring *ring)
 		ring->calls++;
 }
 
-static bool guest_wants_call(struct vs_ring *ring)
+bool vs_ring_wants_call(const struct vs_ring *ring, uint16_t before)
 {
-	uint16_t old = ring->signalled;
-	uint16_t new = ring->next_used;
-
-	ring->signalled = new;
 	if (ring->flags & VS_RING_EVENT_IDX)
-		return vring_need_event(vs_shared_load16(used_event(ring)), new, old);
+		return vring_need_event(vs_shared_load16(used_event(ring)), ring->next_used,
+					before);
 	return !(vs_shared_load16(&ring->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
 }
 
 void vs_ring_publish(struct vs_ring *ring, uint16_t n)
 {
+	uint16_t before = ring->signalled;
+	bool wants;
+
 	if (n == 0)
 		return;
 	ring->next_used = (uint16_t)(ring->next_used + n);
 	vs_shared_store16_release(&ring->used->idx, ring->next_used);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (guest_wants_call(ring))
-		call_guest(ring);
+	ring->signalled = ring->next_used;
+	wants = vs_ring_wants_call(ring, before);
+	if (unlikely(__atomic_load_n(&ring->moderation, __ATOMIC_RELAXED)))
+		vs_ring_moderate(ring, n, before, wants);
+	else if (wants)
+		vs_ring_call(ring);
 }
 
 void vs_ring_want_kicks(struct vs_ring *ring, enum vs_bell_wish wish)
@@ -99,6 +105,7 @@ void vs_ring_start(struct vs_ring *ring, uint16_t base)
 	ring->next_used = vs_shared_load16(&ring->used->idx);
 	ring->signalled = ring->next_used;
 	ring->taken = 0;
+	ring->owed = 0;
 	ring->fault = VS_RING_OK;
 
 	vs_shared_store16(&ring->used->flags, 0);
@@ -107,7 +114,7 @@ void vs_ring_start(struct vs_ring *ring, uint16_t base)
 	vs_watch_changed();
 
 	/* A switch that crashed may have published a burst without calling the guest. */
-	call_guest(ring);
+	vs_ring_call(ring);
 }
 
 void vs_ring_stop(struct vs_ring *ring)

@@ -23,6 +23,7 @@
 #include "dataplane/core/bell.h"
 #include "dataplane/core/pkt.h"
 #include "dataplane/core/trylock.h"
+#include "dataplane/guest/guest.h"
 #include "dataplane/guest/mem.h"
 
 #include <linux/virtio_ring.h>
@@ -78,6 +79,11 @@ enum vs_ring_flag {
  * @run:	worker may use the ring
  * @fault:	enum vs_ring_fault; not OK: the worker leaves the ring alone
  * @lock:	receive ring: held by the worker that delivers to it
+ * @moderation:	enum vs_guest_mod; set by control at any time
+ * @owed:	entries that were published and that the guest is still to be called for
+ * @owed_from, @owed_due: value of @signalled before the first of them, and when its time is up
+ * @us_ticks:	time stamp counter ticks of a microsecond
+ * @window_tsc, @window_frames, @pace: what adaptive moderation counts, and what it counted last
  * @in_port:	port id written into the packets
  * @walk_ticks:	time that one vs_ring_pull() may walk over unusual chains; 0: any
  * @walk_end_tsc: when that time is over, within vs_ring_pull(); 0: no chain was unusual so far
@@ -97,11 +103,19 @@ struct vs_ring {
 	uint16_t in_port;
 	uint8_t run;
 	uint8_t fault;
+	uint8_t moderation;
 	struct vs_trylock lock;
 	int call_fd;
 	uint64_t calls; /* interrupts sent, for `port show` */
 	uint64_t walk_ticks;
 	uint64_t walk_end_tsc;
+	uint32_t owed;
+	uint16_t owed_from;
+	uint32_t us_ticks;
+	uint32_t window_frames;
+	uint32_t pace;
+	uint64_t owed_due;
+	uint64_t window_tsc;
 	struct vring_used_elem heads[VS_BURST_MAX];
 };
 
@@ -134,6 +148,12 @@ void vs_ring_stop(struct vs_ring *ring);
  * The caller looks at the ring once more behind a full fence.
  */
 void vs_ring_want_kicks(struct vs_ring *ring, enum vs_bell_wish wish);
+
+/**
+ * vs_ring_remind() - call the guest if the ring owes it a call, and it still wants it
+ * @ring:	usable, held by its lock; or stopped, after a grace period
+ */
+void vs_ring_remind(struct vs_ring *ring);
 
 /** vs_ring_usable() - worker: running, not faulty, memory present. */
 static inline bool vs_ring_usable(const struct vs_ring *ring)

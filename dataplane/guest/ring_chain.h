@@ -244,6 +244,19 @@ static inline void vs_ring_put_used(struct vs_ring *ring, uint16_t ahead,
 		memcpy(ring->used->ring, used + first, (n - first) * sizeof(*used));
 }
 
+/** vs_ring_call() - interrupt the guest, if it has said how. */
+void vs_ring_call(struct vs_ring *ring);
+
+/** vs_ring_wants_call() - is the guest to be told of entries published since index @before? */
+bool vs_ring_wants_call(const struct vs_ring *ring, uint16_t before);
+
+/**
+ * vs_ring_moderate() - @n entries were published on a ring whose calls are moderated
+ * @before:	value of @ring->signalled before that
+ * @wants:	the guest wants to be told of them
+ */
+void vs_ring_moderate(struct vs_ring *ring, uint16_t n, uint16_t before, bool wants);
+
 /** vs_ring_publish() - make @n used entries visible, and call the guest if it asked for it. */
 void vs_ring_publish(struct vs_ring *ring, uint16_t n);
 

@@ -133,6 +133,7 @@ struct vs_vring {
  * @empty_table: a memory table without regions was refused
  * @features, @protocol: accepted bits
  * @mtu:	that the VMM has told the guest (NET_SET_MTU); 0: it did not say
+ * @moderation:	enum vs_guest_mod of the receive rings
  * @features_ms: when SET_FEATURES came (monotonic)
  * @graces:	grace periods waited for, ever: they are what a message costs
  * @refused, @faults, @last_fault: see struct vs_guest_info
@@ -153,6 +154,7 @@ struct vs_vhost {
 	uint64_t protocol;
 	uint64_t features_ms;
 	uint32_t mtu;
+	uint8_t moderation;
 	bool has_features;
 	bool empty_table;
 	bool proven;
@@ -193,6 +195,9 @@ enum vs_vhost_result vs_vhost_handle(struct vs_vhost *dev, const struct vs_vhost
 
 /** vs_vhost_fds_close() - close what was not taken. */
 void vs_vhost_fds_close(struct vs_vhost_fds *fds);
+
+/** vs_vhost_moderate() - level of all receive rings, those that run and those to come. */
+void vs_vhost_moderate(struct vs_vhost *dev, enum vs_guest_mod level);
 
 /**
  * vs_vhost_check() - look for faults that workers left behind: count, log, signal, detach

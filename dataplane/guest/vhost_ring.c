@@ -91,6 +91,9 @@ static void ring_start(struct vs_vhost *dev, struct vs_vring *vr)
 		ring->flags |= VS_RING_GUEST_CSUM;
 	ring->hdr_len =
 		f & (RTE_BIT64(VIRTIO_NET_F_MRG_RXBUF) | RTE_BIT64(VIRTIO_F_VERSION_1)) ? 12 : 10;
+	ring->us_ticks = (uint32_t)(rte_get_tsc_hz() / 1000000);
+	if (!((vr - dev->vring) & 1))
+		ring->moderation = dev->moderation;
 	__atomic_store_n(&vr->reported, 0, __ATOMIC_RELAXED);
 	vs_ring_start(ring, vr->base);
 }
@@ -153,6 +156,15 @@ static void publish_pairs(struct vs_vhost *dev)
 	__atomic_store_n(&dev->caps, rx | tx ? caps_of(dev->features) : 0, __ATOMIC_RELEASE);
 }
 
+void vs_vhost_moderate(struct vs_vhost *dev, enum vs_guest_mod level)
+{
+	uint32_t i;
+
+	dev->moderation = (uint8_t)level;
+	for (i = 0; i < VS_GUEST_RINGS_MAX; i += 2)
+		__atomic_store_n(&dev->vring[i].ring.moderation, (uint8_t)level, __ATOMIC_RELAXED);
+}
+
 void vs_vhost_rings_start(struct vs_vhost *dev)
 {
 	uint32_t i;
@@ -185,6 +197,8 @@ void vs_vhost_rings_stop(struct vs_vhost *dev, uint32_t mask)
 	for (i = 0; i < VS_GUEST_RINGS_MAX; i++) {
 		struct vs_vring *vr = &dev->vring[i];
 
+		if (stopped & (1u << i))
+			vs_ring_remind(&vr->ring);
 		/* Heads that were taken and never given back are taken again at the next start. */
 		if (stopped & (1u << i))
 			vr->base = (uint16_t)(vr->ring.next_avail - vr->ring.taken);

@@ -146,7 +146,8 @@ def test_race(scene, name):
         finally:
             writes += race.stop()
         row = scene.port()
-        assert row["faults"] in (faults, faults + 1), row
+        # That of the burst before may have been told late.
+        assert row["faults"] in range(faults, faults + 3), row
         if row["faults"]:
             assert row["last_fault"] in allowed, row
         faults = row["faults"]

@@ -340,6 +340,8 @@ def lies():
                         "gso_header"),
         "checksum good": (good, claim(tcp4(1000), gso_type=GSO_TCP4, gso_size=300, flags=2)[1],
                           None, "gso_header"),
+        "neither payload nor size": (*claim(tcp4(0), gso_type=GSO_TCP4, gso_size=0), None,
+                                     "gso_size"),
         "UDP length 0": (changed(claim(udp6(1000))[0], 58, 0, 0),
                          claim(udp6(1000), gso_type=GSO_UDP, gso_size=300)[1], udp6(1000), None),
     }

@@ -12,7 +12,7 @@ import time
 
 from frames import KIND, mac
 
-PATIENCE = 2.0                  # seconds after which a frame is lost
+PATIENCE = 10.0                 # seconds after which a frame is lost
 BURST = 8
 PACE = 0.0005                   # seconds between two rounds, so that others get the core as well
 
@@ -135,7 +135,7 @@ class Victim:
         return {name: (self.lan.stats(name), self.lan.daemon.drops(name), self.worst)
                 for name in self.names}
 
-    def check(self, worst=1.0):
+    def check(self, worst=8.0):
         """Traffic still flows, and nothing of it was harmed or held up, from the beginning on."""
         self.progress()
         for way in self.ways:

@@ -107,7 +107,8 @@ static void test_ports(void **state)
 	const struct vs_port_change change = {
 		.set = VS_PORT_SET_MAC | VS_PORT_SET_MTU | VS_PORT_SET_LINK | VS_PORT_SET_STORM |
 		       VS_PORT_SET_MAX_MACS | VS_PORT_SET_VM | VS_PORT_SET_VLANS |
-		       VS_PORT_SET_PRIORITY | VS_PORT_SET_CLUSTER | VS_PORT_SET_OFFLOAD,
+		       VS_PORT_SET_PRIORITY | VS_PORT_SET_CLUSTER | VS_PORT_SET_OFFLOAD |
+			       VS_PORT_SET_MODERATION,
 		.mac = mf_mac(7),
 		.mtu = 1400,
 		.link = VS_LINK_DOWN,
@@ -118,6 +119,7 @@ static void test_ports(void **state)
 		.priority = true,
 		.cluster = mf_mac(9),
 		.offload_off = VS_PART_CSUM | VS_PART_TSO6,
+		.moderation = VS_GUEST_MOD_HIGH,
 	};
 	struct mf *f = *state;
 
@@ -127,7 +129,7 @@ static void test_ports(void **state)
 	fk_port(f, "t", "lan", VS_PORT_PACKET);
 	assert_record(f, VS_CONFIG_PORT, "g",
 		      "PORT_NEW 1=g 2=lan 3=17 4=g 5=1 6=000000 7=g 8=0 9=1 10=10000 11=1024 "
-		      "84=1 86=0 87=000000 171=0");
+		      "84=1 86=0 87=000000 171=0 185=1");
 	assert_record(f, VS_CONFIG_PORT, "h",
 		      "PORT_NEW 1=h 2=lan 3=18 6=000000 7=h 8=9216 9=1 10=10000 11=1024 80=h 81= "
 		      "82=1 84=1 86=0 87=000000 171=0");
@@ -140,7 +142,7 @@ static void test_ports(void **state)
 	mf_set(f, "g", change);
 	assert_record(f, VS_CONFIG_PORT, "g",
 		      "PORT_NEW 1=g 2=lan 3=17 4=g 5=1 6=000007 7=v 8=1400 9=0 10=5 11=6 41=5 84=3 "
-		      "85=10-12 86=1 87=000009 171=5");
+		      "85=10-12 86=1 87=000009 171=5 185=4");
 }
 
 static void test_statics(void **state)

@@ -347,6 +347,62 @@ static void test_flood(void **state)
 	free_switch(s);
 }
 
+/* A frame that owes its checksum, to a port that takes it so, between two that owe nothing: all wait. */
+static struct sf *hold_debt(void)
+{
+	struct sf *s = new_switch();
+	struct vs_pkt *pkt;
+
+	s->dev[FROM].rights = VS_OFFLOAD_CSUM;
+	s->dev[TO].caps = VS_OFFLOAD_CSUM;
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	send_numbered(s, TO, 1, 0, LEN);
+	sf_begin(s);
+	pkt = sf_frame(s, FROM, sf_mac(TO), sf_mac(FROM), LEN);
+	pkt->hdr[14] = 1;
+	pkt->vnet.hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	pkt->vnet.hdr.csum_start = htole16(34);
+	pkt->vnet.hdr.csum_offset = htole16(16);
+	sf_visit(s, FROM, 0);
+	send_numbered(s, TO, 1, 2, LEN);
+	assert_int_equal(s->stats[TO].held, 3);
+	set_busy(s, TO, VS_DROP_NONE);
+	return s;
+}
+
+/* The port cannot do it any more: its guest has restarted with fewer features. Others go on. */
+static void test_takes_less_now(void **state)
+{
+	struct sf *s = hold_debt();
+
+	s->dev[TO].caps = 0;
+	vs_held_retry(s->ctx);
+	assert_int_equal(sf_drops(s, TO, VS_DROP_GSO_FAILED), 1);
+	/* In two calls, the one before it and the one behind it. */
+	assert_int_equal(s->dev[TO].got, 2);
+	expect_order(s, TO, 1, 2);
+	assert_int_equal(s->dev[TO].wrong, 0);
+	assert_int_equal(s->ctx->n_held, 0);
+	sf_audit(s);
+	free_switch(s);
+}
+
+/* It was only switched off, for the frames that come: what is under way is not lost. */
+static void test_switched_off_meanwhile(void **state)
+{
+	struct sf *s = hold_debt();
+
+	s->conf->port[TO].offload_off = VS_OFFLOAD_CSUM;
+	vs_held_review(s->ctx);
+	vs_held_retry(s->ctx);
+	assert_int_equal(s->dev[TO].got, 3);
+	expect_order(s, TO, 3, 0);
+	assert_int_equal(s->dev[TO].wrong, 0);
+	assert_int_equal(sf_all_drops(s, TO, VS_DROP_SIDE_OUT), 0);
+	sf_audit(s);
+	free_switch(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +418,8 @@ int main(void)
 		cmocka_unit_test(test_review),
 		cmocka_unit_test(test_review_keeps_order),
 		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_takes_less_now),
+		cmocka_unit_test(test_switched_off_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, sf_setup, NULL);
