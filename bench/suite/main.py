@@ -24,11 +24,11 @@ from .trial import Lab
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PEERS = {one.name: one for one in (
-    peers.VmSwitch, peers.VmSwitchAwake, peer_ovs.OvsNormal, peer_ovs.OvsMacFlows,
-    peer_ovs.OvsPortToPort, peer_ovs.OvsNormalEmc, peer_ovs.OvsNormalNoRetries,
-    peer_ovs.OvsPortToPortBest, peer_ovs.OvsNormalTso, peers.Testpmd, peers.TestpmdTso,
-    peers.TestpmdBest, peer_ovs.OvsHostTap, peer_linux.LinuxBridge,
-    peer_linux.LinuxBridgeSteered)}
+    peers.VmSwitch, peers.VmSwitchAwake, peers.VmSwitchPlain, peer_ovs.OvsNormal,
+    peer_ovs.OvsMacFlows, peer_ovs.OvsPortToPort, peer_ovs.OvsNormalEmc,
+    peer_ovs.OvsNormalNoRetries, peer_ovs.OvsPortToPortBest, peer_ovs.OvsNormalTso, peers.Testpmd,
+    peers.TestpmdTso, peers.TestpmdBest, peer_ovs.OvsHostTap, peer_linux.LinuxBridge,
+    peer_linux.LinuxBridgeSteered, peer_linux.LinuxBridgePlain)}
 # For the generator's own memory, beside the peer's.
 GENERATOR_PAGES = 256
 LOCK = f"vmswitch-bench-{os.getuid()}.lock"
@@ -197,7 +197,7 @@ def measure(args, mode, lab, progress):
         chosen = [one for one in chosen if one.way not in nets.WITH_NET]
     sizes = {}
     for one in chosen:
-        if one.kind != "vm" and any(session.fits(one, peer) for peer in found):
+        if one.kind not in ("vm", "tcp") and any(session.fits(one, peer) for peer in found):
             sizes.setdefault(one.ceiling(), one.window())
     calibration = calibrate.calibrate(lab, sizes, progress)
     interrupted = False

@@ -8,9 +8,11 @@ A workload's `way` says where its stations stand:
     "hosts"  the host on two host ports of one switch
     "memif"  guests of two switches in one program, between whose uplinks is shared memory
     "veth"   guests of two switches in one program, whose uplinks are the ends of a veth pair
+    "stacks" the host's TCP/IP on two interfaces of one switch, each in a namespace of its own
 
-A station of the host is the generator itself, on a packet socket. Where interfaces are needed,
-generator and switch run in a network namespace that is made for the run.
+A station of the host is the generator itself, on a packet socket; with "stacks" there is none.
+Where interfaces are needed, generator and switch run in a network namespace that is made for the
+run.
 """
 
 import contextlib
@@ -20,10 +22,12 @@ import os
 from .procs import BenchError, command
 
 WAYS = ("", "host", "hosts", "memif", "veth")
+# Only switches that were made for it take part in this one.
+STACKS = "stacks"
 # Interfaces of the generator, by way. The number is that of the station.
-INTERFACES = {"host": ("host1",), "hosts": ("host0", "host1")}
+INTERFACES = {"host": ("host1",), "hosts": ("host0", "host1"), STACKS: ("host0", "host1")}
 # Ways that take a namespace with interfaces, and so root.
-WITH_NET = ("host", "hosts", "veth")
+WITH_NET = ("host", "hosts", "veth", STACKS)
 NUMBERS = itertools.count()
 
 

@@ -6,7 +6,7 @@ another one."""
 import os
 
 from .machine import softirq_seconds
-from .nets import can_make
+from .nets import STACKS, can_make
 from .peers import Peer
 
 
@@ -14,7 +14,7 @@ class LinuxBridge(Peer):
     """A bridge with two veth pairs, as it is by default."""
 
     name, title = "linux-bridge", "Linux bridge, two veth pairs, on the sender's processor"
-    ways = frozenset({"hosts"})
+    ways = frozenset({"hosts", STACKS})
     learns = True
     receive_steering = False
 
@@ -28,14 +28,14 @@ class LinuxBridge(Peer):
         self.run("link", "add", "br0", "type", "bridge")
         for n in (0, 1):
             self.net.veth(f"host{n}", f"wire{n}")
-            self.run("link", "set", f"wire{n}", "master", "br0")
+            self.run("link", "set", f"wire{n}", "mtu", self.mtu, "master", "br0")
             if self.receive_steering:
                 self.commands.append(self.net.steer(f"wire{n}", self.lab.switch_cpu))
         self.run("link", "set", "br0", "up")
 
     def run(self, *words):
         """Run ip(8), and say so."""
-        self.commands.append("ip " + " ".join(words))
+        self.commands.append("ip " + " ".join(map(str, words)))
         self.net.ip(*words)
 
     def cpu_seconds(self):
@@ -46,4 +46,13 @@ class LinuxBridgeSteered(LinuxBridge):
     """The same on the switch's processor (receive packet steering), where other switches run."""
 
     name, title = "linux-bridge-rps", "Linux bridge, two veth pairs, steered to the switch's CPU"
+    ways = frozenset({"hosts"})
     receive_steering = True
+
+
+class LinuxBridgePlain(LinuxBridge):
+    """The same between stacks that leave nothing to it."""
+
+    name, title = "linux-bridge-plain", "Linux bridge, two veth pairs without offloads"
+    ways = frozenset({STACKS})
+    stacks_off = True

@@ -9,7 +9,7 @@ import re
 import shutil
 import socket
 
-from .nets import INTERFACES, WAYS, mac_of
+from .nets import INTERFACES, STACKS, WAYS, mac_of
 from .peers import Peer, eal_memory, memif
 from .procs import BenchError, command, tail, wait_until
 
@@ -220,7 +220,7 @@ class OvsHostTap(OvsNormal):
 
     name = "ovs-normal-tap"
     title = "Open vSwitch with DPDK, NORMAL, host ports by DPDK's net_tap"
-    ways, enters = frozenset(INTERFACES), False
+    ways, enters = frozenset(INTERFACES) - {STACKS}, False
     host_port = "type=dpdk options:dpdk-devargs=net_tap{n},iface={name} " + QUEUES
 
 
@@ -286,7 +286,7 @@ class OvsNormalTso(OvsNormal):
 
     name, title = "ovs-normal-tso", "Open vSwitch with DPDK, NORMAL, userspace-tso-enable"
     tso = aside = variant = True
-    ways, enters = frozenset({""}), False
+    ways, enters = frozenset({"", STACKS}), False
 
 
 class OvsNormalNoRetries(OvsNormal):

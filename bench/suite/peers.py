@@ -16,7 +16,7 @@ import select
 import shutil
 import time
 
-from .nets import INTERFACES, WAYS, mac_of
+from .nets import INTERFACES, STACKS, WAYS, mac_of
 from .procs import BenchError, command, cpu_seconds, tail, wait_until
 
 FDB_MAX = 1 << 20
@@ -38,6 +38,9 @@ class Peer:
     # What it can do of that; variant: another set-up of a peer, which the full mode measures on
     # the main workloads only.
     ways, enters, variant = frozenset({""}), False, False
+    # Between stacks of the host (tcpload.py): MTU of the interfaces, whether their offloads are
+    # switched off.
+    mtu, stacks_off = 1500, False
     # Where the sockets are, if not in a folder made for the run; further words for the generator.
     sockets, words = "", ()
 
@@ -109,7 +112,7 @@ class VmSwitch(Peer):
     max_guests = 384
     learns = True
     tso = True
-    ways, enters = frozenset(WAYS), True
+    ways, enters = frozenset((*WAYS, STACKS)), True
     options = ()
     ports = 0
 
@@ -155,7 +158,7 @@ class VmSwitch(Peer):
         for n, socket in enumerate(sockets):
             self.add_port(f"p{n}", socket, switches[n % len(switches)])
         for name in INTERFACES.get(self.way, ()):
-            self.ctl("port", "add", name, "switch", "lan", "type", "host")
+            self.ctl("port", "add", name, "switch", "lan", "type", "host", "mtu", self.mtu)
             # The station has an address of its own, as a container behind the interface has.
             self.ctl("port", "set", name, "mac", "any")
         for n in range(len(sockets) if self.static else 0):
@@ -215,6 +218,14 @@ class VmSwitchAwake(VmSwitch):
     name, title = "vmswitch-nap0", "vmswitchd --nap 0: the worker never sleeps"
     options = ("--nap", "0")
     variant = True
+
+
+class VmSwitchPlain(VmSwitch):
+    """The same between stacks of the host that leave nothing to the switch."""
+
+    name, title = "vmswitch-plain", "vmswitchd, `ethtool -K` takes the interfaces' offloads away"
+    ways = frozenset({STACKS})
+    stacks_off = True
 
 
 def memif(folder, *more):

@@ -19,9 +19,11 @@ METRICS = {
     "blocked_ms_changing": ("ms", "lower"), "changes": ("changes", "higher"),
     "blocked_ms_restart": ("ms", "lower"), "silence_ms": ("ms", "lower"),
     "generator_busy": ("share", "lower"), "guests": ("guests", "higher"),
-    "gbps": ("Gbit/s", "higher"),
+    "gbps": ("Gbit/s", "higher"), "cycles_per_byte": ("TSC cycles", "lower"),
+    "bytes_per_frame": ("bytes", "higher"),
 }
-COMPARED = ("mpps", "cycles_per_frame", "latency_p50_ns", "latency_p99_ns", "gbps")
+COMPARED = ("mpps", "cycles_per_frame", "latency_p50_ns", "latency_p99_ns", "gbps",
+            "cycles_per_byte")
 CEILING_MARGIN = 1.5
 PDR_LOSS = 0.005
 

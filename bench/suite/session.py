@@ -12,11 +12,13 @@ not compare, and what time is left goes into more rounds.
 import collections
 import time
 
-from . import bins, kinds, vmload
+from . import bins, kinds, tcpload, vmload
 from .procs import BenchError
 from .workloads import ALL, MAIN, stands
 
-KINDS = {**kinds.KINDS, "vm": vmload.vm}
+KINDS = {**kinds.KINDS, "tcp": tcpload.tcp, "vm": vmload.vm}
+# Kinds that are made in rounds, and the figure that pairs are made of.
+RATES = {"closed": "mpps", "tcp": "gbps"}
 FAILURES_MAX = 2
 EXTRA_ROUNDS = 2
 ONCE = ("loss", "vm", "crosscheck", "restart")
@@ -80,7 +82,7 @@ class Session:
 
     def run(self, workloads):
         """Make all of it."""
-        compared = [w for w in workloads if w.kind == "closed" and w.peers == "all"]
+        compared = [w for w in workloads if w.kind in RATES and w.peers == "all"]
         # What others make use of comes first: latency is taken at a rate that loss-64 finds.
         others = sorted((w for w in workloads if w not in compared),
                         key=lambda w: w.kind != "loss")
@@ -140,6 +142,8 @@ class Session:
         """Seconds a run takes that has not been made yet."""
         if workload.kind == "restart":
             return 18
+        if workload.kind == "tcp":
+            return 3 + tcpload.SECONDS + tcpload.OMIT_SECONDS
         trial = (self.mode.warmup_ms + self.mode.windows * self.mode.window_ms) / 1000
         times = {"loss": 5, "reconfig": 2, "idle": 1, "vm": 15}.get(workload.kind, 1)
         learning = 1.2 * workload.macs / workload.learn_rate if workload.learn_rate else 0
@@ -159,7 +163,7 @@ class Session:
             return False
         if workload.size == "tso" and not peer.tso:
             return False
-        if peer.aside and workload.size != "tso" and self.mode.name != "full":
+        if peer.aside and not workload.has_tso() and self.mode.name != "full":
             return False
         if workload.kind == "vm" and peer.name != "vmswitch":
             return False
@@ -177,14 +181,15 @@ class Session:
                 if not self.fits(workload, peer) or \
                         self.failed[(workload.name, peer.name)] >= FAILURES_MAX:
                     continue
-                if not any(len(self.pairs(workload.name, ours, peer.name, where)) >= bins.PAIRS_MIN
+                if not any(len(self.pairs(workload, ours, peer.name, where)) >= bins.PAIRS_MIN
                            for where in bins.BINS):
                     return False
         return True
 
     def pairs(self, workload, ours, theirs, where):
         """Ratios of throughput in a bin."""
+        metric = RATES[workload.kind]
         found = {name: {row["round"]: row["value"] for row in self.samples
                         if (row["workload"], row["peer"], row["bin"], row["metric"]) ==
-                        (workload, name, where, "mpps")} for name in (ours, theirs)}
+                        (workload.name, name, where, metric)} for name in (ours, theirs)}
         return bins.pairs(found[ours], found[theirs])

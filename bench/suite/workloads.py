@@ -7,10 +7,10 @@ the workload as absent.
 
 import dataclasses
 
-from .nets import INTERFACES
+from .nets import INTERFACES, STACKS
 
 # Features of the switch that workloads may need.
-PRESENT = frozenset()
+PRESENT = frozenset({"TSO"})
 
 # A switch of ours learns 1000 new addresses of a port a second, and no more.
 LEARN_RATE = 900
@@ -39,7 +39,7 @@ class Workload:
     for it; with `waits` "vmswitch" only we wait, and the peers are measured. `learn_rate` is how
     many addresses each guest shows the switch a second, 0: as fast as it goes. `way` is what lies
     between the stations (nets.py); with `static` their addresses are entered, not learnt.
-    `queue_pairs` is what each guest has."""
+    `queue_pairs` is what each guest has, `mtu` that of interfaces between stacks."""
 
     name: str
     text: str
@@ -60,6 +60,7 @@ class Workload:
     way: str = ""
     static: bool = False
     queue_pairs: int = 1
+    mtu: int = 1500
 
     def interfaces(self):
         """Stations that are interfaces; they have the last numbers."""
@@ -72,6 +73,10 @@ class Workload:
     def ceiling(self):
         """Which of the generator's ceilings is taken for it."""
         return self.size + (" wire" if self.interfaces() else "")
+
+    def has_tso(self):
+        """Whether those who have TSO show it."""
+        return self.size == "tso" or self.kind == "tcp"
 
     def flows(self):
         """Pairs of a sender and a receiver, for each of its queue pairs."""
@@ -175,6 +180,12 @@ def _ways():
                    static=True, macs=1000)
 
 
+def _stacks():
+    yield Workload("tcp-host", "TCP between two namespaces on two host ports, MTU 1500, by iperf3",
+                   kind="tcp", way=STACKS)
+    yield Workload("tcp-host-9000", "the same, MTU 9000", kind="tcp", way=STACKS, mtu=9000)
+
+
 def _absent():
     for name, text, needs in (
             ("nvgre-1400", "guests through a tunnel", "NVGRE"),
@@ -182,7 +193,7 @@ def _absent():
         yield Workload(name, text, needs=needs)
 
 
-ALL = {one.name: one for part in (_pairs(), _many(), _others(), _ways(), _absent())
+ALL = {one.name: one for part in (_pairs(), _many(), _others(), _ways(), _stacks(), _absent())
        for one in part}
 # What another set-up of a peer is measured on where everything is.
 MAIN = ("pair-64", "pair-1514", "pair-tso", "pair-imix", "loss-64", "latency-64", "idle")
@@ -225,7 +236,8 @@ BASE_PEERS = ("vmswitch", "ovs-normal", "ovs-mac-flows", "ovs-port-to-port", "te
 # Set up with TSO; they are measured on other workloads in the full mode only.
 TSO_PEERS = ("ovs-normal-tso", "testpmd-tso")
 # Between interfaces of the host; they take part in nothing else.
-WAY_PEERS = ("ovs-normal-tap", "linux-bridge", "linux-bridge-rps")
+WAY_PEERS = ("ovs-normal-tap", "linux-bridge", "linux-bridge-rps", "vmswitch-plain",
+             "linux-bridge-plain")
 QUICK = Mode("quick", ("pair-64", "pair-1514", "pair-tso"), ("vmswitch", "ovs-normal", "testpmd"),
              165, 5, 6, 5, 500, tries=2)
 DEFAULT = Mode("default",

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,6 +196,8 @@ def taking_part(name, mode=workloads.DEFAULT):
                      "linux-bridge-rps"}),
     ("uplink-64", {"vmswitch", "ovs-normal", "ovs-port-to-port", "testpmd"}),
     ("uplink-xdp-64", {"vmswitch", "ovs-normal", "testpmd"}),
+    ("tcp-host", {"vmswitch", "linux-bridge", "linux-bridge-plain",
+                  "ovs-normal-tso"}),
     ("static-64", {"vmswitch", "ovs-normal", "ovs-mac-flows"}),
     ("static-1k", {"vmswitch", "ovs-normal", "ovs-mac-flows"})])
 def test_who_takes_part_beside_interfaces_and_tables(name, who):
@@ -554,13 +557,13 @@ def check_report(out):
 
 
 def test_report_with_a_double(tmp_path):
-    one = run_bench(tmp_path, "--vsgen", str(DOUBLE), "--peers", "vmswitch", "pair-64", "pair-tso")
+    one = run_bench(tmp_path, "--vsgen", str(DOUBLE), "--peers", "vmswitch", "pair-64", "vmq-64")
     stdout, stderr = one.communicate(timeout=120)
     assert one.returncode == 0, stderr
-    assert stdout.splitlines()[0] == "absent: pair-tso: waits for TSO"
+    assert stdout.splitlines()[0] == "absent: vmq-64: waits for VMQ"
     assert stdout.splitlines()[-1].startswith("vmswitch: pair-64 ")
     found = check_report(tmp_path)
-    assert {"workload": "pair-tso", "feature": "TSO"} in found["absent"]
+    assert {"workload": "vmq-64", "feature": "VMQ"} in found["absent"]
     assert {row["peer"] for row in found["results"]} == {"vmswitch"}
 
 
@@ -638,7 +641,8 @@ def run_ways(out, *words):
     return found
 
 
-WAYS = [name for name, one in workloads.ALL.items() if (one.way or one.static) and not one.needs]
+WAYS = [name for name, one in workloads.ALL.items()
+        if (one.way or one.static) and not one.needs and one.kind != "tcp"]
 
 
 @pytest.mark.long
@@ -657,6 +661,36 @@ def test_hosts_uplinks_and_static_tables(tmp_path, names):
         assert {("host-bridge", "linux-bridge"), ("host-bridge", "linux-bridge-rps")} <= measured
         assert {"64 wire"} <= set(found["calibration"]["ceilings"])
     assert not found["absent"]
+    left = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True)
+    assert "vsb-" not in left.stdout
+
+
+def test_pairs_of_tcp_are_of_gigabits(monkeypatch):
+    """Rounds end when each comparison has its pairs, here of another figure than frames."""
+    clock, mode = Clock(), workloads.Mode("test", (), (), 1000, 4, 12, 4, 0)
+    ours = [Named(n) for n in ("vmswitch", "b")]
+    for one in ours:
+        one.ways = frozenset({nets.STACKS})
+    session = Session(None, mode, ours, Silent(), clock)
+    monkeypatch.setitem(sys.modules["suite.session"].KINDS, "tcp", lambda s, workload, peer, n:
+                        s.add(workload, peer, n, "mixed", "gbps", 2 if peer.name == "b" else 6))
+    session.run([workloads.ALL["tcp-host"]])
+    assert len(session.samples) == 2 * bins.PAIRS_MIN
+    row, = [one for one in results.rows(session.samples, "vmswitch") if one["peer"] == "b"]
+    assert row["ratio"] == 3 and row["verdict"] == "better"
+
+
+@pytest.mark.skipif(nets.can_make() != "" or not shutil.which("iperf3"),
+                    reason="needs root and iperf3")
+@pytest.mark.parametrize("name", ["tcp-host",
+                                  pytest.param("tcp-host-9000", marks=pytest.mark.long)])
+def test_tcp_between_stacks(tmp_path, name):
+    """One stream through the switch and through the bridge: bytes arrive, nothing is left."""
+    found = run_ways(tmp_path, name, "--peers", "vmswitch,linux-bridge")
+    rows = {(row["peer"], row["metric"]): row["median"] for row in found["results"]}
+    assert rows["vmswitch", "gbps"] > 0 and rows["linux-bridge", "gbps"] > 0
+    # Frames of the stack's own size pass: none is cut before the switch.
+    assert rows["vmswitch", "bytes_per_frame"] > 2000
     left = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True)
     assert "vsb-" not in left.stdout
 

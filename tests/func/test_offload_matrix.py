@@ -11,9 +11,9 @@ from scapy.packet import Raw
 
 from frames import teach, text
 from masks import KINDS, LEAVES, MAC_A, MAC_B, MTU, SIZES, case, judge
-from offloads import OFFERED, TAKES, partial, segments
+from offloads import F_GUEST_ECN, OFFERED, SENDS, TAKES, partial, segments
 from verify import check_header, check_row, cut, take_apart
-from vsguest import F_MRG_RXBUF, HDR, Hdr
+from vsguest import F_GUEST_CSUM, F_MRG_RXBUF, HDR, Hdr
 
 pytestmark = pytest.mark.once
 
@@ -44,10 +44,13 @@ def meet(lan, leaves, takes, words=(), **receiver):
     return a, b
 
 
-def run(lan, leaves, takes, kinds=tuple(KINDS), sizes=tuple(SIZES), tx=None, **how):
+def run(lan, leaves, takes, kinds=tuple(KINDS), sizes=tuple(SIZES), tx=None, off=(), **how):
     """All kinds and sizes between two guests; the switch's own counts must be those made here. tx:
-    how frames lie in the sender's memory."""
-    a, b = meet(lan, leaves, takes, **how)
+    how frames lie in the sender's memory. off: words that switch off what b has negotiated, but
+    takes does not name."""
+    a, b = meet(lan, leaves, OFFERED & ~SENDS if off else takes, **how)
+    if off:
+        lan.daemon.check("port", "set", "b", "offload", *off)
     before, extra = lan.stats("b")["sent"] - lan.stats("a")["forwarded"], 0
     for kind in kinds:
         for version in (4, 6):
@@ -115,6 +118,22 @@ def test_one_buffer_for_everything(lan, takes):
     """The same without mergeable buffers: each has room for 64 KiB."""
     run(lan, LEAVES["all"], TAKES[takes], ("tcp", "udp"), ("small", "9000", "64k by 1500"),
         without=F_MRG_RXBUF, rx_shape=[65562], ring_size=128, mem_mib=64)
+
+
+# Words of `port set NAME offload`, and what is left of all that a receiver has negotiated.
+SWITCHED = {
+    "none": (("none",), 0),
+    "csum": (("tso4,tso6,uso", "off"), F_GUEST_CSUM),
+    "csum+tso": (("uso", "off"), TAKES["csum+tso"] | F_GUEST_ECN),
+}
+
+
+@pytest.mark.parametrize("takes", SWITCHED)
+@pytest.mark.parametrize("leaves", ["csum", "all"])
+def test_switched_off(lan, leaves, takes):
+    """Capabilities that are taken away from a port are as if they had never been negotiated."""
+    words, left = SWITCHED[takes]
+    run(lan, LEAVES[leaves], left, off=words)
 
 
 # How frames lie in memory of sender and receiver. Linux has its headers in one piece, behind the

@@ -169,4 +169,5 @@ def test_merging(uplink_lan, who):
     lan.daemon.check("port", "set", port, "offload", "gro", "off")
     assert packets() == 20
     lan.daemon.check("port", "set", port, "offload", "gro", "on")
-    assert packets() <= 10
+    # How many come at a time is the business of the device.
+    assert packets() < 20
