@@ -237,7 +237,9 @@ static uint64_t now_ms(clockid_t clock)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* On a busy machine a batch may wait for the processor; not for as long as the service's watchdog. */
+/*
+ * On a busy machine a batch may wait for the processor; not for as long as the service's watchdog.
+ */
 static bool is_over(uint64_t start, uint64_t start_cpu)
 {
 	return now_ms(CLOCK_THREAD_CPUTIME_ID) - start_cpu >=

@@ -206,7 +206,9 @@ static int take_record(const struct nlmsghdr *nlh, struct answer *answer,
 	return 0;
 }
 
-/** is_whole() - mnl_nlmsg_ok(), which takes lengths from 2 GiB on for negative ones, is no check. */
+/**
+ * is_whole() - mnl_nlmsg_ok(), which takes lengths from 2 GiB on for negative ones, is no check.
+ */
 static bool is_whole(const struct nlmsghdr *nlh, int left)
 {
 	return left >= (int)sizeof(*nlh) && nlh->nlmsg_len >= sizeof(*nlh) &&

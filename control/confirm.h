@@ -27,7 +27,9 @@ struct vs_confirm {
 /** vs_confirm_open() - be ready for one. Return: 0 or -ENOMEM. */
 int vs_confirm_open(struct vs_hub *hub);
 
-/** vs_confirm_close() - the daemon ends: what waits is not kept, so the next start is without it. */
+/**
+ * vs_confirm_close() - the daemon ends: what waits is not kept, so the next start is without it.
+ */
 void vs_confirm_close(struct vs_hub *hub);
 
 /** vs_confirm_start() - the provisional transaction of process @pid has @seconds. */

@@ -50,7 +50,7 @@ enum {
 enum state {
 	READING,   /* its request */
 	ANSWERING, /* @out has what is left to send */
-	LINGERING, /* all is sent; closing now could cost the client the end of it (RFC 9112, 9.6) */
+	LINGERING, /* all is sent; closing now could cost the client its end (RFC 9112, 9.6) */
 };
 
 /** struct client - a connection; @rest bytes came behind its request */

@@ -30,7 +30,7 @@
 	X(WORKER_SECONDS, "vmswitch_worker_seconds_total", "counter", "Time since the worker was started") \
 	X(WORKER_BUSY, "vmswitch_worker_busy_seconds_total", "counter", "Time in rounds in which frames came") \
 	X(WORKER_FRAMES, "vmswitch_worker_frames_total", "counter", "Frames received") \
-	X(WORKER_ROUNDS, "vmswitch_worker_rounds_total", "counter", "Visits of all ports") \
+	X(WORKER_ROUNDS, "vmswitch_worker_rounds_total", "counter", "Times the worker went round") \
 	X(WORKER_NAPS, "vmswitch_worker_naps_total", "counter", "Times the worker slept for a set time") \
 	X(WORKER_PARKS, "vmswitch_worker_parks_total", "counter", "Times the worker went to sleep until something came") \
 	X(WORKER_WAKES, "vmswitch_worker_wakes_total", "counter", "Times a port woke the worker") \

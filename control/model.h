@@ -64,7 +64,8 @@ enum vs_vlan_mode {
 
 /**
  * struct vs_vlans - the VLANs of a port
- * @vid:	VLAN of untagged frames: 0 (UNTAGGED), 1..4094 (ACCESS), 0..4094 (TRUNK: the native one)
+ * @vid:	VLAN of untagged frames: 0 (UNTAGGED), 1..4094 (ACCESS), 0..4094 (TRUNK: the native
+ *		one)
  * @allowed:	bit per VLAN id; only for TRUNK, where bits 0 and 4095 are not set
  */
 struct vs_vlans {
@@ -395,7 +396,9 @@ enum vs_notice_type {
 	VS_NOTICE_MTU, /* a port wants longer frames than its network carries */
 };
 
-/** struct vs_notice - something happened; strings are valid during the call, "" if they say nothing */
+/**
+ * struct vs_notice - something happened; strings are valid during the call, "" if they say nothing
+ */
 struct vs_notice {
 	enum vs_notice_type type;
 	const char *sw;
@@ -430,8 +433,8 @@ enum vs_txn_stage {
  * @now:	what it is called now: another name after a rename; NULL: it is gone
  * @before:	its record as it was (control/config.h); NULL: it did not exist
  * @after:	its record as it is; NULL: it is gone
- * @waited:	it was not there, but was kept by others (vs_model_on_waiting()): to go back, nothing is
- *		made again
+ * @waited:	it was not there, but was kept by others (vs_model_on_waiting()): to go back,
+ *		nothing is made again
  */
 struct vs_txn_change {
 	const struct vs_config_key *key;
@@ -496,7 +499,8 @@ bool vs_txn_is_provisional(const struct vs_model *m);
 /**
  * vs_model_on_commit() - whom to ask before a transaction is in force
  * @commit:	called once per transaction that changed something, and by vs_txn_confirm();
- *		vs_txn_each() and vs_txn_stage() tell what. An error undoes the transaction. NULL: nobody
+ *		vs_txn_each() and vs_txn_stage() tell what. An error undoes the transaction. NULL:
+ *		nobody
  *
  * The provisional transaction is over (vs_txn_is_provisional()) when one of stage ROLLBACK has
  * been committed. Not called when the model is freed.
@@ -507,8 +511,8 @@ void vs_model_on_commit(struct vs_model *m,
 
 /**
  * vs_model_on_waiting() - who keeps objects that could not be made
- * @each:	visits the object @key if it is such a one, and before it such ports of a switch, which
- *		may be there itself. The records are valid during the call.
+ * @each:	visits the object @key if it is such a one, and before it such ports of a switch,
+ *		which may be there itself. The records are valid during the call.
  *
  * So that they can be removed as any other: the transaction then names them as removed.
  */

@@ -499,7 +499,10 @@ void model_port_changed(void *arg)
 	if (port->kind->device_mtu)
 		port->mtu = port->kind->device_mtu(port);
 	follow_mac(port);
-	/* Out of memory: the workers go on with what they have; the rings say that they are stopped. */
+	/*
+	 * Out of memory: the workers go on with what they have; the rings say that they are
+	 * stopped.
+	 */
 	(void)model_publish(port->m);
 	fill_view(port, &view);
 	model_mtu_tell_port(port);

@@ -198,8 +198,8 @@ struct vs_port *model_find_port(struct vs_model *m, const char *name);
 /**
  * model_publish() - let the workers use what the arrays say now
  *
- * In a transaction: at its end. Waits one grace period: afterwards no worker uses the snapshot before. Return: 0, or -ENOMEM
- * and the workers go on with the old one.
+ * In a transaction: at its end. Waits one grace period: afterwards no worker uses the snapshot
+ * before. Return: 0, or -ENOMEM and the workers go on with the old one.
  */
 int model_publish(struct vs_model *m);
 
@@ -250,14 +250,20 @@ unsigned int model_list_ports(struct vs_model *m, const char *name, struct vs_po
 int model_port_make(struct vs_model *m, struct vs_switch *sw, const struct vs_port_spec *spec,
 		    const struct vs_port *like, struct vs_fail *fail);
 
-/** model_switch_takes() - may ports of @kind be on such a switch? Return: 0 or -EINVAL with @fail. */
+/**
+ * model_switch_takes() - may ports of @kind be on such a switch?
+ * Return: 0 or -EINVAL with @fail.
+ */
 int model_switch_takes(enum vs_switch_kind sw, enum vs_share share, const struct vs_kind_ops *kind,
 		       struct vs_fail *fail);
 
 /** model_uplink() - the uplink of @sw, or NULL. */
 struct vs_port *model_uplink(const struct vs_switch *sw);
 
-/** model_uplink_check() - does an uplink fit a switch of that name and kind? Return: 0 or -EINVAL. */
+/**
+ * model_uplink_check() - does an uplink fit a switch of that name and kind?
+ * Return: 0 or -EINVAL.
+ */
 int model_uplink_check(const char *name, enum vs_switch_kind kind, const char *uplink,
 		       struct vs_fail *fail);
 
@@ -296,7 +302,10 @@ void model_fids_release(struct vs_switch *sw);
 /** model_fids_drop() - give back all of them; the switch goes. */
 void model_fids_drop(struct vs_switch *sw);
 
-/** model_clusters_claim() - entries for all cluster addresses of @sw. Return: as model_fdb_enter(). */
+/**
+ * model_clusters_claim() - entries for all cluster addresses of @sw.
+ * Return: as model_fdb_enter().
+ */
 int model_clusters_claim(struct vs_switch *sw);
 
 /** model_clusters_release() - remove those that no port has any more. */

@@ -90,7 +90,9 @@ struct vs_altered {
 	struct nlmsghdr *after;
 };
 
-/** struct vs_told - a notice that waits; of @link: whether the port went up or down is found then */
+/**
+ * struct vs_told - a notice that waits; of @link: whether the port went up or down is found then
+ */
 struct vs_told {
 	TAILQ_ENTRY(vs_told) link;
 	enum vs_notice_type type; /* 0: the link of port @id, if it still has @serial */
@@ -233,7 +235,9 @@ void model_txn_take_port(struct vs_port *port);
 /** model_txn_take_switch() - the same with a switch. */
 void model_txn_take_switch(struct vs_switch *sw);
 
-/** model_txn_holder() - a port that goes with this transaction and is still at @place; NULL: none. */
+/**
+ * model_txn_holder() - a port that goes with this transaction and is still at @place; NULL: none.
+ */
 const struct vs_port *model_txn_holder(const struct vs_model *m, const char *place);
 
 /* ---- for the end of a transaction, in the files of the objects ---- */

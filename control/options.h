@@ -38,7 +38,7 @@ struct vs_options {
 	int cpu[VS_WORKERS_MAX];    /* processor of each worker; -1: any that the process may use */
 	unsigned int n_workers;     /* 1..VS_WORKERS_MAX */
 	unsigned int workers;       /* --workers; 0: not given */
-	struct rte_ether_addr pool; /* first address of the MAC pool; all zero: by the machine's id */
+	struct rte_ether_addr pool; /* first of the MAC pool; all zero: by the machine's id */
 };
 
 /** What to do after the command line was read. */

@@ -93,7 +93,9 @@ struct vs_kind_ops {
 	/** The address that the device has in the host; NULL: the port's address is the user's. */
 	struct rte_ether_addr (*device_mac)(const struct vs_port *port);
 
-	/** Uplinks: address of the host behind it, all zero if it is not there. NULL: it never is. */
+	/**
+	 * Uplinks: address of the host behind it, all zero if it is not there. NULL: it never is.
+	 */
 	struct rte_ether_addr (*host_mac)(const struct vs_port *port);
 
 	/** Bytes of a frame without its header, where the device decides; NULL: the user does. */

@@ -71,8 +71,8 @@
  *	path	NUL-terminated, 1..107 bytes, none of them a control character
  *	text	NUL-terminated, in answers only
  *	line	NUL-terminated, 0..255 bytes, none of them a control character
- *	ifname	NUL-terminated, name of a network interface: 1..15 bytes, none of them '/', ':', blank
- *		or a control character; not "." or ".."
+ *	ifname	NUL-terminated, name of a network interface: 1..15 bytes, none of them '/', ':',
+ *		blank or a control character; not "." or ".."
  *	u32	4 bytes; in requests with the range given below
  *	u64	8 bytes, in answers only
  *	mac	6 bytes; in requests a unicast address or all zero
@@ -164,9 +164,10 @@
  *			OFFLOAD_ON OFFLOAD_OFF
  *			MODERATION
  *	PORT_GET	NAME				dump: NAME SWITCH KIND VM ID LINK UP STATE
- *							PROBLEM? MAC? MTU MTU_NET? STORM_PPS MAX_MACS MACS
- *							VLAN_MODE VLAN? VLANS? PRIORITY CLUSTER?
- *							OFFLOAD_OFF PAIRS WORKER, and
+ *							PROBLEM? MAC? MTU MTU_NET? STORM_PPS
+ *							MAX_MACS MACS VLAN_MODE VLAN? VLANS?
+ *							PRIORITY CLUSTER? OFFLOAD_OFF
+ *							PAIRS WORKER, and
  *							- of a guest: SOCKET MODE PEER_PID? FEATURES
  *							  OFFERED RING_SIZE REGIONS MEMORY CONNECTS
  *							  REFUSED FAULTS LAST_FAULT? CALLS MODERATION
@@ -194,9 +195,9 @@
  *							OWED_USO6 OWED_ECN, each { PASSED HARDWARE
  *							CUT SOFTWARE }, OWED_REFUSED SEGMENTS
  *							CHECKSUMS MERGED
- *	WORKER_GET	-				dump: ID CPU? TOTAL_CYCLES BUSY_CYCLES FRAMES
- *							ROUNDS NAPS TSC_HZ EVENTS_LOST PORTS
- *							PAIRS STATE PARKS WAKES IDLE_WAKES
+ *	WORKER_GET	-				dump: ID CPU? TOTAL_CYCLES BUSY_CYCLES
+ *							FRAMES ROUNDS NAPS TSC_HZ EVENTS_LOST
+ *							PORTS PAIRS STATE PARKS WAKES IDLE_WAKES
  *							ASLEEP_CYCLES AWAKE_FOR?
  *	CONFIG_GET	-				dump: COMMAND RECORD PROBLEM?
  *	STATE_GET	-				dump: STATE_FILE STATE_BYTES STATE_BASE
@@ -232,9 +233,9 @@
  * so is the batch.
  * - Success: an ACK for each message with NLM_F_ACK, in their order, then the one of BATCH_END.
  * - Failure: NLMSG_ERROR for the message that was refused, then NLMSG_ERROR for BATCH_END
- *   (ECANCELED; if what failed was no message but the whole: what it was). The first of them is sent
- *   at once if the message is wrong by itself (another attribute than its command takes, no room):
- *   what follows is dropped until BATCH_END or BATCH_ABORT.
+ *   (ECANCELED; if what failed was no message but the whole: what it was). The first of them is
+ *   sent at once if the message is wrong by itself (another attribute than its command takes, no
+ *   room): what follows is dropped until BATCH_END or BATCH_ABORT.
  * - A connection that ends inside of a batch, or BATCH_ABORT: nothing has happened.
  * - The batches of all clients together hold at most VS_BATCH_MESSAGES_MAX messages and
  *   VS_BATCH_BYTES_MAX bytes, each message counted as 64 bytes more (ENOBUFS). If there is no room
@@ -248,8 +249,8 @@
  *
  * With DRY_RUN all checks are made, nothing changes, and no device is made (so what only a device
  * could say is not known). BATCH_END is answered by what would change (flag NLM_F_MULTI, RECORD and
- * COMMAND as in CONFIG_GET): one message of CHANGE MADE or REMOVED, or two (BEFORE, AFTER), for each
- * object, in the order in which they are touched; then its ACK: set NLM_F_ACK to see the end.
+ * COMMAND as in CONFIG_GET): one message of CHANGE MADE or REMOVED, or two (BEFORE, AFTER), for
+ * each object, in the order in which they are touched; then its ACK: set NLM_F_ACK to see the end.
  *
  * With CONFIRM the batch is in force after BATCH_END, but goes by itself after that many seconds,
  * unless CONFIRM has come, over whichever connection. Until then nothing else is changed (EBUSY,
@@ -467,7 +468,7 @@ enum vs_attr {
 	VS_ATTR_TOTAL_CYCLES = 70, /* u64: since it was started */
 	VS_ATTR_BUSY_CYCLES = 71,  /* u64: of rounds in which frames came */
 	VS_ATTR_FRAMES = 72,       /* u64: received */
-	VS_ATTR_ROUNDS = 73,       /* u64: visits of all ports */
+	VS_ATTR_ROUNDS = 73,       /* u64: times a worker went round */
 	VS_ATTR_NAPS = 74,         /* u64: times it slept for a set time */
 	VS_ATTR_TSC_HZ = 75,       /* u64: ticks per second */
 

@@ -29,8 +29,8 @@ int vs_rundir_give(const char *socket, const struct vs_identity *who);
 /**
  * vs_rundir_make_state() - make the folder of the default state file if it is not there
  * @who:	root gives it to them, with what an earlier switch that ran as root left in it, also
- *		when the folder was theirs before (then only regular files with a single name); NULL:
- *		nobody gets it
+ *		when the folder was theirs before (then only regular files with a single name);
+ *		NULL: nobody gets it
  *
  * A process that may not make it finds out when it opens the file. Return: 0, or -errno, logged.
  */

@@ -40,7 +40,9 @@ enum {
 	LINE_MAX_BYTES = 160,
 };
 
-/* doc/security.md has the reason for each group; tests/lint/test_calls.py holds the two together. */
+/*
+ * doc/security.md has the reason for each group; tests/lint/test_calls.py holds the two together.
+ */
 static const char *const memory[] = {"brk",           "madvise",       "mbind",       "membarrier",
 				     "mlock",         "mmap",          "mprotect",    "mremap",
 				     "munmap",        "munlock",       "msync",       "mincore",

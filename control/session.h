@@ -121,7 +121,9 @@ void vs_session_dismiss(struct vs_session *s, const struct vs_refusal *why);
  */
 int vs_session_put(struct vs_session *s, const struct nlmsghdr *nlh);
 
-/** vs_session_pack() - from here on messages share datagrams, even if each is an answer by itself. */
+/**
+ * vs_session_pack() - from here on messages share datagrams, even if each is an answer by itself.
+ */
 void vs_session_pack(struct vs_session *s, bool packs);
 /**
  * vs_session_feed() - queue a captured frame; frames share datagrams

@@ -73,7 +73,8 @@ void vs_store_info(const struct vs_store *store, struct vs_store_info *ret_info)
 /**
  * vs_store_waiting() - visit what could not be made, in an order in which it could be
  * @object:	only such; 0: all
- * @visit:	returns 0 to go on; anything else ends the walk and is returned. @why is one sentence.
+ * @visit:	returns 0 to go on; anything else ends the walk and is returned. @why is one
+ *		sentence.
  *
  * Return: 0, -ENOMEM, or what @visit returned. @store NULL: nothing waits.
  */

@@ -23,7 +23,9 @@ static int wrong(struct vs_image_fault *fault, int err, const char *fmt, ...)
 	return err;
 }
 
-/* Is the message one that makes such an object? What a newer daemon may say, this one may not know. */
+/*
+ * Is the message one that makes such an object? What a newer daemon may say, this one may not know.
+ */
 static int check_record(const struct vs_store_op *op, const struct nlmsghdr *nlh, uint32_t len,
 			struct vs_image_fault *fault)
 {

@@ -11,7 +11,9 @@
 
 struct vs_image;
 
-/** vs_store_crc() - the sum over @len bytes that begins with that of what lies before them, or 0. */
+/**
+ * vs_store_crc() - the sum over @len bytes that begins with that of what lies before them, or 0.
+ */
 uint32_t vs_store_crc(uint32_t before, const void *bytes, size_t len);
 
 /** vs_store_op_crc() - the sum that belongs into @op->crc. */

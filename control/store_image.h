@@ -78,13 +78,19 @@ struct vs_image_obj *vs_image_find_name(const struct vs_image *image, enum vs_co
 /** vs_image_last() - the highest serial number, or 0. */
 uint64_t vs_image_last(const struct vs_image *image);
 
-/** vs_image_insert() - an empty object of that number, which none has. Return: it; NULL: no memory. */
+/**
+ * vs_image_insert() - an empty object of that number, which none has.
+ * Return: it; NULL: no memory.
+ */
 struct vs_image_obj *vs_image_insert(struct vs_image *image, uint64_t serial);
 
 /** vs_image_remove() - forget the object of that number, if there is one. */
 void vs_image_remove(struct vs_image *image, uint64_t serial);
 
-/** vs_image_list_reserve() - room for @n more, beside those asked for already. Return: 0, -ENOMEM. */
+/**
+ * vs_image_list_reserve() - room for @n more, beside those asked for already.
+ * Return: 0, -ENOMEM.
+ */
 int vs_image_list_reserve(struct vs_image_list *list, uint32_t n);
 
 /** vs_image_list_add() - one more. Return: 0 or -ENOMEM. */

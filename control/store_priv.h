@@ -54,7 +54,10 @@ struct vs_store {
 	char problem[256];
 };
 
-/** store_write() - make @block durable and carry it out on the image. Return: 0, -errno with @fail. */
+/**
+ * store_write() - make @block durable and carry it out on the image.
+ * Return: 0, -errno with @fail.
+ */
 int store_write(struct vs_store *store, struct vs_block *block, struct vs_fail *fail);
 
 /** store_on_commit() - the model's hook (vs_model_on_commit()). */
@@ -94,7 +97,10 @@ int store_each_waiting(const struct vs_config_key *key,
 /** store_retry_soon() - something changed that what waits may have waited for. */
 void store_retry_soon(struct vs_store *store);
 
-/** store_watch_start() - try again when an interface appears, and now and then. Return: 0, -ENOMEM. */
+/**
+ * store_watch_start() - try again when an interface appears, and now and then.
+ * Return: 0, -ENOMEM.
+ */
 int store_watch_start(struct vs_store *store);
 
 /** store_watch_stop() - and no more. */

@@ -3,7 +3,8 @@
  * Stage 4, admit: the ingress policy of the port a frame came from.
  *
  * Accepts: packets with an Ethernet header in their private bytes.
- * Guarantees: the frame may be sent by its port; the tag of its VLAN is taken off; fid, vid, bare_vid
+ * Guarantees: the frame may be sent by its port; the tag of its VLAN is taken off; fid, vid,
+ * bare_vid
  *	and pcp are set.
  * Drops: link_down, mtu_in, src_invalid, spoof, vlan_short, vlan_tagged, vlan_denied,
  *	vlan_service, vlan_unused.

@@ -7,7 +7,7 @@
  * preempted in the middle, for as long as the scheduler likes. It copies the frames into buffers of
  * its own, since the sender's descriptors are given back at the end of the visit, and goes on.
  *
- *	queue[port]:  first -> frame -> frame -> frame <- last      chunk[]: | frame, bytes | bytes |
+ *	queue[port]:  first -> frame -> frame -> frame <- last     chunk[]: | frame, bytes | bytes |
  *
  * Order: while frames of this worker wait for a port, later ones for it go behind them. A flow
  * comes from one queue pair, which one worker visits, so its frames never overtake each other.

@@ -4,8 +4,8 @@
  *
  * A burst is taken from one queue pair of one port (rx), goes through the stages in this order,
  * and is complete when the last one returns; then the sender gets its descriptors back. The
- * numbers are those of doc/datapath.md, where the stages that come with VMQ, NVGRE and offloads
- * have theirs.
+ * numbers are those of doc/datapath.md, which leaves room for the stages that come with VMQ and
+ * NVGRE. Lookup and merge share one: merging is a part of finding out where packets go.
  */
 #include "dataplane/pipeline.h"
 

@@ -8,20 +8,27 @@
  * carries it to its end (pipeline.c), so nothing is open between two visits.
  *
  * The others are *watched*: one word in memory of the other side says whether something came
- * (core/watch.h). Pointers to these words stand packed in one array. A round looks at SWEEP_SLICE of
- * them, and at all when the round before brought nothing; what changed makes its turn hot, and it is
- * visited in the same round. The slots of hot turns point to a word that never changes, so that a
- * sweep has one comparison and no other case.
+ * (core/watch.h). Pointers to these words stand packed in one array. A round looks at SWEEP_SLICE
+ * of them, and at all when the round before brought nothing; what changed makes its turn hot, and
+ * it is visited in the same round. The slots of hot turns point to a word that never changes, so
+ * that a sweep has one comparison and no other case.
  *
- * Turns and slots are made anew when the configuration or the epoch changed, and once a second. Then
- * no turn is hot but those that cannot be watched, and the sweep that follows goes through all:
- * frames that nobody has taken yet are seen, because a slot holds the position up to which frames
- * were taken, not what its word happened to be when it was made.
+ * Turns and slots are made anew when the configuration or the epoch changed, and once a second.
+ * The turns of ports that were hot before stay hot, so that one guest that comes or goes does not
+ * make the others quiet; so do those that cannot be watched. All others are watched, and the sweep
+ * that follows goes through all slots.
  *
- * A turn whose port has used up its share waits (fair.h). A visit is charged with the time since the
- * visit before it ended; not with what the sweep took, which nobody caused. A thread may lose its
- * processor in the middle of a visit, and the port is not to pay for that: no visit is charged with
- * more than any visit can take that moved as many bytes.
+ * Nothing is missed, for a turn is always either hot, and visited, or watched, and what a slot
+ * holds is the position up to which frames were taken, not what its word happened to be when the
+ * slot was made: the word differs from it where frames came before that, as well as where they
+ * come later. A ring that starts or stops between the look at the epoch and the making of its slot
+ * makes the next round do it again; until then the memory stays, because who takes it away waits
+ * for this round to end.
+ *
+ * A turn whose port has used up its share waits (fair.h). A visit is charged with the time since
+ * the visit before it ended; not with what the sweep took, which nobody caused. A thread may lose
+ * its processor in the middle of a visit, and the port is not to pay for that: no visit is charged
+ * with more than any visit can take that moved as many bytes.
  *
  * Ports are asked whether their device broke the rules: hot ones in each round, the others in
  * slices.

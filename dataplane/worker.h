@@ -29,7 +29,7 @@ enum vs_worker_idle {
  * @total_cycles: time stamp counter ticks since then
  * @busy_cycles: ticks of rounds in which frames came, empty visits of these rounds included
  * @frames:	frames received
- * @rounds:	visits of all ports
+ * @rounds:	times it went round
  * @naps:	times it slept for a set time
  * @tsc_hz:	ticks per second
  * @state:	enum vs_worker_state
@@ -79,7 +79,10 @@ int vs_worker_new(const struct vs_worker_config *config, struct vs_worker **ret_
 /** vs_worker_free() - free a worker that has stopped. NULL is fine. */
 void vs_worker_free(struct vs_worker *w);
 
-/** vs_worker_start() - run it on its lcore; a configuration has been published. Return: 0 or -errno. */
+/**
+ * vs_worker_start() - run it on its lcore; a configuration has been published.
+ * Return: 0 or -errno.
+ */
 int vs_worker_start(struct vs_worker *w);
 
 /** vs_worker_stop() - ask it to stop, and wait until it has. */

@@ -112,4 +112,22 @@ static inline uint16_t vs_csum_pkt(const struct vs_pkt *pkt, uint16_t start)
 	return vs_csum_fold(&csum);
 }
 
+/**
+ * vs_csum_complete() - write the transport checksum of a frame whose field holds the sum of the
+ * pseudo-header
+ * @debt:	says where; of the packet that @pkt is made of, or is a segment of
+ *
+ * Zero would mean "none" in UDP (RFC 768), and FFFF is the same number to all. So zero is written
+ * only where it is known that this is TCP, as Linux does: in segments of it. What protocol a
+ * checksum alone is for nobody has looked at.
+ */
+static inline void vs_csum_complete(struct vs_pkt *pkt, const struct vs_debt *debt)
+{
+	uint16_t value = (uint16_t)~vs_csum_pkt(pkt, debt->csum_start);
+
+	if (value == 0 && !vs_debt_is_tcp(debt))
+		value = UINT16_MAX;
+	memcpy(pkt->hdr + debt->csum_start + debt->csum_offset, &value, sizeof(value));
+}
+
 #endif

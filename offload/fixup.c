@@ -54,19 +54,9 @@ static void count_made(const struct vs_ctx *ctx, uint16_t port, unsigned int seg
 	vs_stats_add(VS_TERM_OFFLOAD, &stats->checksums, checksums);
 }
 
-/* The checksum that is owed on @pkt, written to @made, which is the same frame. */
-static void complete(struct vs_pkt *made, const struct vs_pkt *pkt)
-{
-	const struct vs_debt *debt = &pkt->debt;
-	uint16_t sum = (uint16_t)~vs_csum_pkt(made, debt->csum_start);
-
-	/* Zero would mean "none" in UDP, and FFFF is the same number (RFC 768). */
-	if (sum == 0)
-		sum = UINT16_MAX;
-	memcpy(made->hdr + debt->csum_start + debt->csum_offset, &sum, sizeof(sum));
-}
-
-/* Another frame is made: it begins with the header of @pkt, which it may change, and owes nothing. */
+/*
+ * Another frame is made: it begins with the header of @pkt, which it may change, and owes nothing.
+ */
 static struct vs_pkt *make(struct vs_fixup *fix, const struct vs_pkt *pkt)
 {
 	struct vs_pkt *made = &fix->made[fix->n_made];
@@ -152,7 +142,7 @@ static bool settle(struct vs_ctx *ctx, const struct vs_port_hot *port, unsigned 
 	if (pkt->debt.gso == VS_GSO_NONE) {
 		struct vs_pkt *made = make(fix, pkt);
 
-		complete(made, pkt);
+		vs_csum_complete(made, &pkt->debt);
 		count(ctx, port->id, &pkt->debt, VS_SETTLED_SOFTWARE);
 		count_made(ctx, port->id, 0, 1);
 		add(fix, made, index);

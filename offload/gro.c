@@ -63,7 +63,6 @@ struct merge {
 
 /* One call. */
 struct work {
-	struct vs_gro *gro;
 	struct vs_gro_row *row;
 	unsigned int takes;
 	unsigned int frames;    /* that will be made */

@@ -32,8 +32,8 @@ struct vs_gro_row {
 
 /**
  * vs_gro_merge() - merge what can be merged in a row
- * @takes:	what the receiver takes (VS_OFFLOAD_TSO4, VS_OFFLOAD_TSO6, VS_OFFLOAD_ECN; others are
- *		ignored)
+ * @takes:	what the receiver takes (VS_OFFLOAD_TSO4, VS_OFFLOAD_TSO6, VS_OFFLOAD_ECN; others
+ *		are ignored)
  * @row:	packets with an Ethernet header, at most one tag in front of the IP header. Becomes
  *		the row that the receiver gets: @n falls by those that joined another; @skip is
  *		still that of the row as it came

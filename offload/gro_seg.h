@@ -60,8 +60,9 @@ bool vs_gro_seg_same_flow(const struct vs_gro_seg *a, const struct vs_gro_seg *b
  * @a:	data
  * @b:	later data of the same flow
  *
- * These are: the priority; DF, TTL and TOS, or flow label, traffic class and hop limit; acknowledgement, header
- * length, reserved bits, window, urgent pointer, flags but PSH and CWR, and all TCP options.
+ * These are: the priority; DF, TTL and TOS, or flow label, traffic class and hop limit;
+ * acknowledgement, header length, reserved bits, window, urgent pointer, flags but PSH and CWR, and
+ * all TCP options.
  */
 bool vs_gro_seg_alike(const struct vs_gro_seg *a, const struct vs_gro_seg *b);
 

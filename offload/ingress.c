@@ -166,7 +166,9 @@ static enum vs_gso kind_of(uint8_t type, const struct headers *h)
 	return VS_GSO_NONE;
 }
 
-/* The sender says that the frame is to be cut, and debt->csum_start where its transport header is. */
+/*
+ * The sender says that the frame is to be cut, and debt->csum_start where its transport header is.
+ */
 static enum vs_drop judge_gso(const struct vs_pkt *pkt, uint8_t type, const struct headers *h,
 			      struct vs_debt *debt)
 {

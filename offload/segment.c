@@ -58,16 +58,12 @@ static bool has_ip(const uint8_t *hdr, uint16_t at, uint16_t end)
 	return len >= sizeof(struct rte_ipv4_hdr) && at + len <= end;
 }
 
-static bool is_tcp(const struct vs_debt *debt)
-{
-	return debt->gso == VS_GSO_TCP4 || debt->gso == VS_GSO_TCP6;
-}
-
 /* Do the headers stand where the debt says, in the private bytes? */
 static bool is_sound(const struct vs_pkt *pkt, uint16_t outer_l3)
 {
 	const struct vs_debt *debt = &pkt->debt;
-	uint32_t l4 = is_tcp(debt) ? sizeof(struct rte_tcp_hdr) : sizeof(struct rte_udp_hdr);
+	uint32_t l4 = vs_debt_is_tcp(debt) ? sizeof(struct rte_tcp_hdr)
+					   : sizeof(struct rte_udp_hdr);
 
 	if (debt->gso == VS_GSO_NONE || debt->gso_size == 0)
 		return false;
@@ -186,7 +182,7 @@ static void patch(const struct vs_segments *segs, struct vs_pkt *made)
 	if (segs->outer_l3)
 		patch_ip(made->hdr + segs->outer_l3, segs->made, made->len - segs->outer_l3);
 	patch_ip(made->hdr + debt->l3, segs->made, made->len - debt->l3);
-	if (is_tcp(debt)) {
+	if (vs_debt_is_tcp(debt)) {
 		patch_tcp(segs, l4);
 	} else {
 		struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(void *)l4;
@@ -194,17 +190,6 @@ static void patch(const struct vs_segments *segs, struct vs_pkt *made)
 		udp->dgram_len = rte_cpu_to_be_16((uint16_t)l4_len);
 	}
 	memcpy(l4 + debt->csum_offset, &sum, sizeof(sum));
-}
-
-/* The transport checksum of a segment whose field holds the sum of the pseudo-header. */
-static void finish(const struct vs_debt *debt, struct vs_pkt *made)
-{
-	uint16_t value = (uint16_t)~vs_csum_pkt(made, debt->csum_start);
-
-	/* Zero would mean "none" (RFC 768); FFFF is the same number. */
-	if (value == 0 && !is_tcp(debt))
-		value = UINT16_MAX;
-	memcpy(made->hdr + debt->csum_start + debt->csum_offset, &value, sizeof(value));
 }
 
 int vs_segment_next(struct vs_segments *segs, enum vs_segment_csum csum, struct vs_pkt *made,
@@ -233,7 +218,7 @@ int vs_segment_next(struct vs_segments *segs, enum vs_segment_csum csum, struct 
 	vs_hdr_copy(made->hdr, pkt->hdr, debt->hdrs);
 	patch(segs, made);
 	if (csum == VS_SEGMENT_CSUM_FULL) {
-		finish(debt, made);
+		vs_csum_complete(made, debt);
 	} else {
 		made->debt.csum = VS_CSUM_PARTIAL;
 		made->debt.l3 = debt->l3;

@@ -47,11 +47,11 @@ int vs_segment_begin(struct vs_segments *segs, const struct vs_pkt *pkt, uint16_
  * @slot:	gets its headers (up to VS_HDR_ROOM + VS_HDR_BYTES, at the end)
  * @ext:	gets its payload: views of the packet's private header and of its extents, good as
  *		long as they are
- * @n_ext:	how many of @ext are free. A segment takes pkt->n_ext + 1 at the very most, and never
- *		more than it has bytes
+ * @n_ext:	how many of @ext are free. A segment takes pkt->n_ext + 1 at the very most, and
+ *		never more than it has bytes
  *
- * Return: 1; 0: there are no more; -ENOBUFS: @n_ext are too few, nothing was made, and the next call
- * may have more.
+ * Return: 1; 0: there are no more; -ENOBUFS: @n_ext are too few, nothing was made, and the next
+ * call may have more.
  */
 int vs_segment_next(struct vs_segments *segs, enum vs_segment_csum csum, struct vs_pkt *made,
 		    struct vs_hdr_slot *slot, struct vs_extent *ext, unsigned int n_ext);

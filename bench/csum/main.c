@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vscsum: what adding up bytes costs, by leaf and length, and what cutting a 64 KiB frame costs with
- * each.
+ * vscsum: what adding up bytes costs, by leaf and length, and what cutting a 64 KiB frame costs
+ * with each.
  *
  * Cycles of the time stamp counter per call, median of ROUNDS; the leaves take turns within each
  * round, so that all meet the same disturbances. The bytes are in the first cache level where they

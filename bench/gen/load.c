@@ -212,7 +212,9 @@ static int pause_for(struct gen *g, double seconds)
 	return err;
 }
 
-/* A flow that lends its frames to learning: from an address of one guest to the first of another. */
+/*
+ * A flow that lends its frames to learning: from an address of one guest to the first of another.
+ */
 static void lend(struct gen *g, struct gen_flow *f, uint32_t src, uint32_t mac)
 {
 	f->src = (uint16_t)src;

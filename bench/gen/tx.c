@@ -66,7 +66,9 @@ static void put_pieces(const struct gen *g, struct gen_lane *l, const struct vsg
 		n = piece(g, l, i);
 		n = n < end - at ? n : end - at;
 		d = l->indirect ? &slot->table[i] : &desc[id];
-		/* The list of free ones ends somewhere; a frame with a table takes the head only. */
+		/*
+		 * The list of free ones ends somewhere; a frame with a table takes the head only.
+		 */
 		if (!l->indirect)
 			id = l->pair->tx.next[id];
 		*d = (struct vring_desc){.addr = slot->gpa + at, .len = n};

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 
 enum {
-	/* Rounds of the ring: caches and pages are warm, symbols resolved, the sender's order settled. */
+	/*
+	 * Rounds of the ring: caches and pages are warm, symbols resolved, the sender's order
+	 * settled.
+	 */
 	WARM_UP = 2 * VSS_RING / VSS_FRAMES,
 };
 
@@ -104,7 +107,9 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Ticks of a burst at quarter @q (0..4) of the sorted @ticks, without @empty, as @scale per frame. */
+/*
+ * Ticks of a burst at quarter @q (0..4) of the sorted @ticks, without @empty, as @scale per frame.
+ */
 static json_t *quantile(const struct runner *r, const uint64_t *ticks, unsigned int q,
 			uint64_t empty, double scale)
 {

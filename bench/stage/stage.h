@@ -12,10 +12,10 @@
  * leave, and everything but the stage itself is outside of what is measured. A second burst goes
  * through vs_pipeline_visit() as a whole.
  *
- * Every stage has a function of its own, vss_mark_<id>(), that does nothing but call it and is never
- * inlined. Time is taken around that function; for instructions, callgrind is told to collect inside
- * of functions of that name only, and its file gives the cost of each. What an empty one of these
- * costs is taken off.
+ * Every stage has a function of its own, vss_mark_<id>(), that does nothing but call it and is
+ * never inlined. Time is taken around that function; for instructions, callgrind is told to collect
+ * inside of functions of that name only, and its file gives the cost of each. What an empty one of
+ * these costs is taken off.
  *
  * Nothing depends on chance or time: the seed of the FDB's hash and the worker's clock are fixed.
  */
@@ -153,7 +153,10 @@ int vss_world_new(const struct vss_case *kind, struct vss_world **ret_world);
 /** vss_world_free() - take all down. NULL is fine. */
 void vss_world_free(struct vss_world *w);
 
-/** vss_world_offer() - the sender posts a burst; the worker's scratch memory is as at a visit's start. */
+/**
+ * vss_world_offer() - the sender posts a burst; the worker's scratch memory is as at a visit's
+ * start.
+ */
 int vss_world_offer(struct vss_world *w);
 
 /**

@@ -189,8 +189,8 @@ static int fill_fdb(struct vss_world *w)
 }
 
 /*
- * More ports, of which the receivers are the devices, in turn: these never send. Their own rings are
- * theirs; what hundreds of guests take of the caches is not seen here.
+ * More ports, of which the receivers are the devices, in turn: these never send. Their own rings
+ * are theirs; what hundreds of guests take of the caches is not seen here.
  */
 static void fill_idle(struct vss_world *w)
 {

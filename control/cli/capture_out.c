@@ -169,7 +169,10 @@ int capture_print(struct out *o, const struct nlattr *const *tb)
 
 /* ---- into a file ---- */
 
-/* The program that stands beside ours, or else the one that the shell would find. Return: 0, errno. */
+/*
+ * The program that stands beside ours, or else the one that the shell would find.
+ * Return: 0, errno.
+ */
 static int spawn(pid_t *ret_pid, const posix_spawn_file_actions_t *files,
 		 const posix_spawnattr_t *attr)
 {

@@ -187,6 +187,9 @@ static const struct cli_object *find_object(struct cli *cli, const char *word)
 		words_accept(&acc, word, object->word, NULL);
 	}
 	accept_help(cli, word, &acc);
+	/* An option, and the only one that people try as a word. */
+	if (!cli->file)
+		words_accept(&acc, word, "--version", NULL);
 	words_wrong(cli, word, "vmswitch", &acc);
 	return NULL;
 }

@@ -21,7 +21,8 @@
 /*
  * DOC: theory of operation
  *
- *	vmswitch -- socketpair -- relay -- pipes -- ssh ... sshd -- pipes -- vmswitch --stdio -- daemon
+ *	vmswitch -- socketpair -- relay -- pipes -- ssh ... sshd -- pipes --
+ *	vmswitch --stdio -- daemon
  *
  * The client library speaks to a socket that keeps datagrams apart. So a thread of ours, the relay,
  * takes datagrams from such a socket and writes them to ssh's standard input as frames; on the

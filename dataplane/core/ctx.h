@@ -136,7 +136,9 @@ static inline void vs_out_add(struct vs_ctx *ctx, uint16_t port, uint8_t index)
 	out->pkt[out->n++] = index;
 }
 
-/** vs_burst_form() - packet @index as it leaves where @vid is the own VLAN: with its tag, or bare. */
+/**
+ * vs_burst_form() - packet @index as it leaves where @vid is the own VLAN: with its tag, or bare.
+ */
 static inline struct vs_pkt *vs_burst_form(struct vs_burst *burst, unsigned int index, uint16_t vid)
 {
 	struct vs_pkt *pkt = &burst->pkt[index];

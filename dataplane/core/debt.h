@@ -49,8 +49,8 @@ enum vs_gso {
  * @gso_size:	GSO: bytes of payload of each segment but the last
  *
  * Offsets are counted from pkt->hdr, were checked against the private header by ingress, and lie
- * in it with what they point at. Only ingress and merge make a debt, only fixup settles one; a stage
- * that moves pkt->hdr takes the offsets along (vs_debt_shift()).
+ * in it with what they point at. Only ingress and merge make a debt, only fixup settles one; a
+ * stage that moves pkt->hdr takes the offsets along (vs_debt_shift()).
  */
 struct vs_debt {
 	uint8_t csum;
@@ -89,6 +89,12 @@ enum vs_offload {
 static inline bool vs_debt_owes(const struct vs_debt *debt)
 {
 	return debt->csum == VS_CSUM_PARTIAL;
+}
+
+/** vs_debt_is_tcp() - is it to be cut, and is it TCP? */
+static inline bool vs_debt_is_tcp(const struct vs_debt *debt)
+{
+	return debt->gso == VS_GSO_TCP4 || debt->gso == VS_GSO_TCP6;
 }
 
 /** vs_debt_needs() - what the other side of a port must be able to do to take it. Bits. */

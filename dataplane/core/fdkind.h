@@ -5,7 +5,9 @@
 
 #include <stdbool.h>
 
-/** vs_fd_is_eventfd() - an eventfd: any number of writes, no signal, and its close() never waits. */
+/**
+ * vs_fd_is_eventfd() - an eventfd: any number of writes, no signal, and its close() never waits.
+ */
 bool vs_fd_is_eventfd(int fd);
 
 /** vs_fd_is_memory_file() - a memfd, or a file on tmpfs or hugetlbfs: only these have seals. */

@@ -11,7 +11,9 @@ enum {
 	VS_PORTS_MAX = 1024,
 	/** Switches of one daemon. */
 	VS_SWITCHES_MAX = 256,
-	/** Forwarding ids (broadcast domains) of one daemon, fid 0 included, which is never used. */
+	/**
+	 * Forwarding ids (broadcast domains) of one daemon, fid 0 included, which is never used.
+	 */
 	VS_FIDS_MAX = 65536,
 	/** VLAN ids of one switch; 0 is the VLAN of untagged frames, 4095 is reserved. */
 	VS_VIDS_MAX = 4096,
@@ -58,16 +60,16 @@ enum {
 	 */
 	VS_FLOOD_BYTES = VS_VISIT_BYTES,
 	/**
-	 * Bytes of all copies of one frame. The frame that passes VS_FLOOD_BYTES is still copied, so
-	 * that one gets through at all; one that alone would be more than this is dropped.
+	 * Bytes of all copies of one frame. The frame that passes VS_FLOOD_BYTES is still copied,
+	 * so that one gets through at all; one that alone would be more than this is dropped.
 	 */
 	VS_FLOOD_FRAME_BYTES = 8 * VS_VISIT_BYTES,
 	/** A visit takes no further frame after it has walked over unusual chains for so long. */
 	VS_WALK_US = 50,
 	/**
-	 * The most that a visit is charged with (dataplane/fair.h): so much, so much for each frame,
-	 * and one microsecond for so many bytes that it moved. What is beyond that is not the port's
-	 * doing.
+	 * The most that a visit is charged with (dataplane/fair.h): so much, so much for each
+	 * frame, and one microsecond for so many bytes that it moved. What is beyond that is not
+	 * the port's doing.
 	 */
 	VS_CHARGE_US = 100,
 	VS_CHARGE_FRAME_US = 5,

@@ -20,7 +20,8 @@
 extern _Thread_local volatile uint32_t vs_mem_faults;
 
 /**
- * vs_mem_source - tells whether the memory that the visit's frames lie in was lost; NULL: it is ours
+ * vs_mem_source - tells whether the memory that the visit's frames lie in was lost; NULL: it is
+ * ours
  *
  * Another worker may be writing to the same guest and meet the loss: then the signal is its, and
  * this thread reads zeros without one. Not 0 behind the pointer: it was lost.

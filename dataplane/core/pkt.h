@@ -22,17 +22,19 @@
  *
  * Packets live in an array inside the burst; nothing is allocated per packet.
  *
- * | field              | written by              | read by                          |
- * |--------------------|-------------------------|----------------------------------|
- * | hdr, hdr_len, len  | rx; stages that edit    | every stage                      |
- * | ext, n_ext         | rx, merge               | tx                               |
- * | vnet               | rx (guest, host)        | offload ingress only             |
- * | debt               | ingress, merge, fixup   | admit, release, fixup, tx        |
- * | in_port            | rx                      | admit, lookup, drop counting     |
- * | fid                | admit                   | lookup                           |
- * | vid, pcp           | admit                   | release                          |
- * | bare_vid           | admit                   | release, tx                      |
- * | drop               | rx, vs_pkt_drop()       | every stage: not 0 is skipped    |
+ * | field              | written by              | read by                                     |
+ * |--------------------|-------------------------|---------------------------------------------|
+ * | hdr, hdr_len, len  | rx; stages that edit    | every stage                                 |
+ * | ext, n_ext         | rx, merge, fixup, held  | merge, fixup, tx, held, tap                 |
+ * | vnet               | rx (guest, host, dpdk)  | offload ingress only                        |
+ * | debt               | ingress, merge, fixup   | admit, merge, release, fixup, tx, held      |
+ * | in_port            | rx                      | ingress, admit, lookup, merge, tap, drops   |
+ * | fid                | admit                   | lookup, tap                                 |
+ * | vid, pcp           | admit                   | release, merge                              |
+ * | bare_vid           | admit                   | release, fixup, tx, tap                     |
+ * | drop               | rx, vs_pkt_drop()       | every stage: not 0 is skipped               |
+ *
+ * held: frames that wait for another worker (held.c); tap: captures (tap.c); drops: their counting.
  *
  * Inside the switch no packet carries the tag of its VLAN: admit takes it off, and a port that
  * gets a packet tagged is given its tagged twin (struct vs_burst), made once by release, however

@@ -73,12 +73,6 @@ static inline void vs_rcu_report(const struct vs_rcu *rcu, unsigned int worker, 
 		__atomic_store_n(&own->cnt, token, __ATOMIC_RELEASE);
 }
 
-/** Worker: all references taken before are dropped. */
-static inline void vs_rcu_quiescent(const struct vs_rcu *rcu, unsigned int worker)
-{
-	vs_rcu_report(rcu, worker, vs_rcu_token(rcu));
-}
-
 /** Control: make @new visible in *@slot, with everything written to it before. */
 #define vs_rcu_publish(slot, new) __atomic_store_n((slot), (new), __ATOMIC_RELEASE)
 

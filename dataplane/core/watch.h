@@ -18,8 +18,8 @@
 
 /**
  * struct vs_watch - where to look, and what stands there while nothing has come
- * @word:	changes when the other side adds frames, which it may do at any instant; NULL: nothing
- *		can come in this epoch
+ * @word:	changes when the other side adds frames, which it may do at any instant; NULL:
+ *		nothing can come in this epoch
  * @seen:	what it held, as it stands in memory, when all frames had been taken
  */
 struct vs_watch {

@@ -58,7 +58,10 @@ static enum step end(struct vs_conn *conn, enum vs_conn_end how, const char *why
 	return STEP_ENDED;
 }
 
-/* Take over the descriptors of one control message. Return: 0, or -EPROTO when they are too many. */
+/*
+ * Take over the descriptors of one control message.
+ * Return: 0, or -EPROTO when they are too many.
+ */
 static int keep_fds(struct vs_conn *conn, const struct cmsghdr *cmsg)
 {
 	size_t n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);

@@ -138,7 +138,9 @@ static void advance(struct sink *s, uint32_t n)
 	s->written += n;
 }
 
-/* Keep the place of the virtio-net header. It must lie in the first chain (virtio 1.1, 5.1.6.3.1). */
+/*
+ * Keep the place of the virtio-net header. It must lie in the first chain (virtio 1.1, 5.1.6.3.1).
+ */
 static enum vs_drop reserve_header(struct sink *s)
 {
 	uint32_t want = s->ring->hdr_len;

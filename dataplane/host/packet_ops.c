@@ -29,7 +29,9 @@
 enum {
 	TAG_BYTES = sizeof(struct rte_vlan_hdr),
 	MACS_BYTES = 2 * RTE_ETHER_ADDR_LEN,
-	/* Pieces of one frame, and of all of a burst: virtio-net header, private header, extents. */
+	/*
+	 * Pieces of one frame, and of all of a burst: virtio-net header, private header, extents.
+	 */
 	SEND_IOV_ONE = 1 + VS_FRAME_IOV,
 	SEND_IOV = 2 * VS_BURST_MAX + VS_BURST_EXTENTS,
 };

@@ -53,7 +53,10 @@ static const struct {
 	{"net_ring", " nodeaction "},
 	{"net_af_packet", " iface qpairs blocksz framesz framecnt qdisc_bypass "},
 	{"net_null", " size copy no-rx "},
-	/* With --virtio-user only. As a server it would wait for its other side, and control with it. */
+	/*
+	 * With --virtio-user only. As a server it would wait for its other side, and control with
+	 * it.
+	 */
 	{"net_virtio_user", " path mac queues queue_size mrg_rxbuf in_order packed_vq "},
 };
 

@@ -5,8 +5,9 @@
  * DOC: theory of operation
  *
  * What is asked of a driver is little: one queue (or as many as the user wants, without RSS), the
- * offloads that can be relied on (dpdk_offload.c), every frame as it is on the wire. Promiscuous mode is read back, because a card that
- * filters by its own address is of no use to guests; so is VLAN stripping, which would mix VLANs.
+ * offloads that can be relied on (dpdk_offload.c), every frame as it is on the wire. Promiscuous
+ * mode is read back, because a card that filters by its own address is of no use to guests; so is
+ * VLAN stripping, which would mix VLANs.
  */
 #include "dataplane/uplink/dpdk_obj.h"
 #include "dataplane/uplink/route.h"

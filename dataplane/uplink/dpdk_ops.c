@@ -104,8 +104,8 @@ static void take_pieces(struct vs_pkt *pkt, struct vs_extent *ext, const struct 
 }
 
 /*
- * The usual frame: in one piece, in a buffer of our own pool. Its second cache line, where ->next is,
- * is not looked at.
+ * The usual frame: in one piece, in a buffer of our own pool. Its second cache line, where ->next
+ * is, is not looked at.
  */
 static bool is_usual(const struct vs_dpdk *dpdk, const struct rte_mbuf *m)
 {

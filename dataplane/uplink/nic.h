@@ -52,7 +52,10 @@ int vs_nic_get_features(uint32_t ifindex, struct vs_nic_features *ret_features);
  */
 int vs_nic_set_features(uint32_t ifindex, uint32_t mask, uint32_t on);
 
-/** vs_nic_queues() - receive queues in use, as the driver says. Return: it, 0: not told, or -errno. */
+/**
+ * vs_nic_queues() - receive queues in use, as the driver says.
+ * Return: it, 0: not told, or -errno.
+ */
 int vs_nic_queues(uint32_t ifindex);
 
 /**

@@ -114,8 +114,8 @@ extern const struct vs_port_ops vs_xdp_ops;
  * Return: 0 and the uplink in *@ret_xdp (owned by the caller), or -errno, a sentence in *@ret_why
  * and everything as it was: -ENODEV there is no such interface, -EINVAL it is of no use (loopback,
  * not Ethernet, port of a bridge), -EBUSY it belongs to another uplink or has a program of somebody
- * else, -EPERM it carries the default route, -EMSGSIZE its MTU is too high, -EOPNOTSUPP its offloads
- * cannot be turned off, -E2BIG it has too many queues, -ENOMEM, or what the kernel said.
+ * else, -EPERM it carries the default route, -EMSGSIZE its MTU is too high, -EOPNOTSUPP its
+ * offloads cannot be turned off, -E2BIG it has too many queues, -ENOMEM, or what the kernel said.
  */
 int vs_xdp_new(const struct vs_xdp_env *env, const struct vs_xdp_config *config,
 	       struct vs_xdp **ret_xdp, struct vs_xdp_why *ret_why);
@@ -166,7 +166,8 @@ enum vs_uplink_leftovers {
  *
  * Interfaces of a switch that lives are left alone.
  *
- * Return: how many there were, or -errno: the folder cannot be read, or one could not be given back.
+ * Return: how many there were, or -errno: the folder cannot be read, or one could not be given
+ * back.
  */
 int vs_uplink_leftovers(const char *rundir, enum vs_uplink_leftovers what);
 

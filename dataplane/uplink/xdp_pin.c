@@ -136,7 +136,9 @@ void vs_xpin_leave(const char *rundir)
 		(void)rmdir(root);
 		return;
 	}
-	/* One that was given to a user (vs_uplink_give_pins()) stays: he could not mount it again. */
+	/*
+	 * One that was given to a user (vs_uplink_give_pins()) stays: he could not mount it again.
+	 */
 	if (stat(root, &st) != 0 || st.st_uid != 0)
 		return;
 	dir = opendir(root);

@@ -10,7 +10,10 @@
 /** vs_xpin_find() - folder of the pins of an interface, made or not. Return: 0, or -errno. */
 int vs_xpin_find(const char *rundir, uint32_t ifindex, char dir[PATH_MAX]);
 
-/** vs_xpin_make() - make that folder, and mount the bpffs if there is none. Return: 0, or -errno. */
+/**
+ * vs_xpin_make() - make that folder, and mount the bpffs if there is none.
+ * Return: 0, or -errno.
+ */
 int vs_xpin_make(const char *rundir, uint32_t ifindex, char dir[PATH_MAX]);
 
 /** vs_xpin_path() - path of one pin. Return: 0, or -ENAMETOOLONG. */

@@ -10,9 +10,9 @@
  * map of sockets is not pinned: sockets end with their process, the entries with the sockets, and
  * the program then does what vs_bpf_config.share says.
  *
- * The run folder gets a bpffs of its own (mounted by the first uplink, unmounted by the last). Where
- * mounting is refused, a folder in /sys/fs/bpf serves, if that is one. Without either the uplink works, and the
- * program goes with the process.
+ * The run folder gets a bpffs of its own (mounted by the first uplink, unmounted by the last).
+ * Where mounting is refused, a folder in /sys/fs/bpf serves, if that is one. Without either the
+ * uplink works, and the program goes with the process.
  */
 #ifndef VS_UPLINK_XDP_PROG_H
 #define VS_UPLINK_XDP_PROG_H
@@ -72,7 +72,10 @@ int vs_xprog_load(const char *rundir, const struct vs_link *link, enum vs_xprog_
 /** vs_xprog_set_config() - tell the programs. Return: 0, or -errno. */
 int vs_xprog_set_config(const struct vs_xprog *prog, const struct vs_bpf_config *config);
 
-/** vs_xprog_set_socket() - frames of hw queue @queue go to AF_XDP socket @fd. Return: 0, or -errno. */
+/**
+ * vs_xprog_set_socket() - frames of hw queue @queue go to AF_XDP socket @fd.
+ * Return: 0, or -errno.
+ */
 int vs_xprog_set_socket(const struct vs_xprog *prog, uint32_t queue, int fd);
 
 /**

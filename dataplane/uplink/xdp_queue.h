@@ -19,9 +19,9 @@
  * The chunks of a burst stay in the RX ring until vs_xq_rx_done() (its consumer index moves only
  * then), so nothing has to be noted of them but their number.
  *
- * The worker that polls the queue owns the receive half. The transmit half is used by the worker that
- * holds its lock. Each worker sends through a queue of its own if there are enough, so that its
- * frames stay in order; nobody waits for the lock, since its holder may be preempted.
+ * The worker that polls the queue owns the receive half. The transmit half is used by the worker
+ * that holds its lock. Each worker sends through a queue of its own if there are enough, so that
+ * its frames stay in order; nobody waits for the lock, since its holder may be preempted.
  */
 #ifndef VS_UPLINK_XDP_QUEUE_H
 #define VS_UPLINK_XDP_QUEUE_H

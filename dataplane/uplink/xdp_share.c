@@ -43,7 +43,9 @@ static int make_tap(const char *name)
 	if (fd < 0)
 		return -errno;
 	(void)snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	/* No offloads: the kernel finishes checksums and cuts segments before a frame comes here. */
+	/*
+	 * No offloads: the kernel finishes checksums and cuts segments before a frame comes here.
+	 */
 	if (ioctl(fd, TUNSETIFF, &ifr) < 0 || ioctl(fd, TUNSETOFFLOAD, 0ul) < 0) {
 		err = -errno;
 		(void)close(fd);

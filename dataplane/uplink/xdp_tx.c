@@ -75,7 +75,9 @@ static void write_frame(struct vs_xq *q, uint32_t at, uint32_t n, const struct v
 		put(&w, pkt->ext[i].data, pkt->ext[i].len);
 }
 
-/* Nothing of the last @n descriptors from ring index @at on is sent: their chunks are free again. */
+/*
+ * Nothing of the last @n descriptors from ring index @at on is sent: their chunks are free again.
+ */
 static void take_back(struct vs_xq *q, uint32_t at, uint32_t n)
 {
 	uint32_t i;

@@ -184,3 +184,32 @@ def test_add_takes_what_set_takes(vmswitchd, rundir):
     done = vmswitchd.run("port", "add", "q", "switch", "lan", "type", "guest", "socket",
                          rundir / "q.sock", "cluster", "00:15:5d:00:00:01", "link", "sideways")
     assert done.returncode == 2 and "accepted here: down, up" in done.stderr
+
+
+PLACES = {"P": "p1", "SW": "lan", "VM": "vm1", "MAC": "52:54:00:00:00:02", "PATH": "/run/x.sock",
+          "FILE": "/dev/null", "NEW": "other", "IFNAME": "tap0"}
+
+
+def told(document):
+    """Commands in the right columns of the tables of a document for those who come from elsewhere,
+    with names put in for the capitals."""
+    found = []
+    for line in (TOP / "doc" / document).read_text().splitlines():
+        cells = re.split(r"(?<!\\)\|", line)
+        if len(cells) != 4:
+            continue
+        for text in re.findall("`([^`]+)`", cells[2]):
+            words = text.removeprefix("vmswitch ").split()
+            if words[0] in {command[0] for command in COMMANDS} and len(words) > 1:
+                found.append([PLACES.get(word, word) for word in words])
+    return found
+
+
+@pytest.mark.parametrize("document, least", [("hyper-v.md", 35), ("coming-from.md", 50)])
+def test_documents_name_what_is_there(document, least):
+    """Each of them is understood: what it lacks is a daemon."""
+    commands = told(document)
+    assert len(commands) >= least
+    for words in commands:
+        done = vmswitch(*words)
+        assert done.returncode == 1 and "/nowhere" in done.stderr, (words, done.stderr)

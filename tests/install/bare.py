@@ -15,6 +15,7 @@ from child import die_with_parent
 from vmswitchd import BUILD
 
 PREFIX = "usr/local"
+README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
 TOOLS = ("setpriv",)
 
 
@@ -47,10 +48,15 @@ def install(root):
         shutil.copy2(os.path.realpath(name), target)
     (root / "etc").mkdir()
     (root / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\n")
-    # systemd looks below /usr/lib and /etc only.
-    for kind in ("sysusers.d", "tmpfiles.d"):
-        (root / "etc" / kind).mkdir()
-        shutil.copy(root / PREFIX / "lib" / kind / "vmswitch.conf", root / "etc" / kind)
+
+
+def readme_command(program):
+    """Words of the command line of README's that begins with this program."""
+    lines = [line.split("#")[0].removeprefix("sudo ").split()
+             for line in README.read_text().splitlines()]
+    found = [words for words in lines if words and words[0] == program]
+    assert len(found) == 1, f"README says {program} {len(found)} times"
+    return found[0]
 
 
 class Root:
@@ -61,8 +67,9 @@ class Root:
         self.holder = None
 
     def make_users(self):
-        """What systemd does with sysusers.d and tmpfiles.d."""
-        run("systemd-sysusers", f"--root={self.path}", "vmswitch.conf")
+        """As README says, behind `meson install`."""
+        program, *words = readme_command("systemd-sysusers")
+        run(program, f"--root={self.path}", *words)
 
     def numbers(self, kind):
         """{name: number} of "passwd" or "group"."""
@@ -72,9 +79,11 @@ class Root:
     def __enter__(self):
         for name in ("dev", "proc", "sys", "run", "tmp", "var", "var/lib"):
             (self.path / name).mkdir(exist_ok=True)
+        program, *words = readme_command("systemd-tmpfiles")
+        folders = " ".join([program, f"--root={self.path}", *words])
         script = (f'cd "{self.path}" && mount --rbind /dev dev && mount --rbind /proc proc && '
                   "mount --rbind /sys sys && mount -t tmpfs none run && "
-                  f"systemd-tmpfiles --root={self.path} --create vmswitch.conf && "
+                  f"{folders} && "
                   "ip link set lo up && echo ready && read end")
         self.holder = subprocess.Popen(
             ["unshare", "--mount", "--net", "sh", "-c", script], text=True,

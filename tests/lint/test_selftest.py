@@ -185,6 +185,19 @@ def test_sizes_file(tree, write, lines, code):
     assert ("control/x.h" in out) == (lines > 400)
 
 
+@pytest.mark.parametrize("text,line", [
+    ("/* " + "x" * 94 + " */\n", 0), ("/* " + "x" * 95 + " */\n", 1),
+    ("\t/* " + "x" * 86 + " */\n", 0), ("\t/* " + "x" * 87 + " */\n", 1),
+    ("/*\n * " + "x" * 97 + "\n */\n", 0), ("/*\n * " + "x" * 98 + "\n */\n", 2),
+    ("int a; /* " + "x" * 88 + " */\n", 1), ("int a; // " + "x" * 91 + "\n", 1),
+    ("/* NOLINTNEXTLINE(" + "x" * 90 + ") */\n", 0), ('f("/* ' + "x" * 100 + ' */");\n', 0)])
+def test_sizes_comment(tree, write, text, line):
+    write("control/x.h", text)
+    code, out = lint("check-sizes", tree)
+    assert code == (line > 0)
+    assert (f"control/x.h:{line}: a comment ends at column 101" in out) == (line > 0)
+
+
 @pytest.mark.parametrize("levels,code", [(0, 0), (3, 0), (4, 1)])
 def test_sizes_nesting(tree, write, levels, code):
     body = "".join("\t" * n + "if (a) {\n" for n in range(1, levels + 1))

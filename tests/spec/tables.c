@@ -3,7 +3,8 @@
  * What the code knows of the protocol, for a test that holds the specification against it:
  *
  *	tables dump	the tables of control/policy.c, as JSON
- *	tables judge	reads requests, one per line in hex digits, and prints what the daemon's check
+ *	tables judge	reads requests, one per line in hex digits, and prints what the daemon's
+ *	check
  *			says about each: negative errno or 0, offset of the offending attribute,
  *			number of the missing one
  */

@@ -81,7 +81,9 @@ int fk_static(struct mf *f, const char *sw, const char *port, unsigned int n, ui
 /** fk_unstatic() - remove a static address. Return: what vs_fdb_del_static() said. */
 int fk_unstatic(struct mf *f, const char *sw, unsigned int n, uint16_t vlan);
 
-/** fk_domain() - members of a broadcast domain, "a b | c": those behind | get no unknown unicast. */
+/**
+ * fk_domain() - members of a broadcast domain, "a b | c": those behind | get no unknown unicast.
+ */
 const char *fk_domain(struct mf *f, const char *sw, uint16_t vlan);
 
 /** fk_group() - members of the cluster of address @n, "a b"; "none" if there is no such entry. */

@@ -62,7 +62,8 @@ void model_forget(struct model_row *was);
  * model_check() - is @row what vs_gro_merge() may make of @was?
  *
  * Every packet is in the row once, as it was or as a segment of a merged packet that is taken
- * apart here, and by the segmenter (offload/segment.h) with the same result; of a flow none is before an earlier one; what was merged was allowed to be.
+ * apart here, and by the segmenter (offload/segment.h) with the same result; of a flow none is
+ * before an earlier one; what was merged was allowed to be.
  *
  * Return: NULL, or what is wrong.
  */

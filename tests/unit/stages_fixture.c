@@ -75,8 +75,8 @@ static bool is_foreign(const struct vs_port_hot *hot, const struct vs_pkt *pkt)
 }
 
 /*
- * Has the sender its descriptors back already? Killed now, the switch would lose the frame. One that
- * waited for another worker is a copy, and not of the burst any more.
+ * Has the sender its descriptors back already? Killed now, the switch would lose the frame. One
+ * that waited for another worker is a copy, and not of the burst any more.
  */
 static bool is_too_late(const struct sf_dev *dev, const struct vs_pkt *pkt)
 {

@@ -427,6 +427,7 @@ static void test_bad_words(void **state)
 {
 	bad("", "vmswitch help");
 	bad("swich show", "unknown word 'swich' after 'vmswitch' (did you mean 'switch'?)");
+	bad("version", "unknown word 'version' after 'vmswitch' (did you mean '--version'?)");
 	bad("switch", "accepted here: add, show, set, del, help");
 	bad("switch shwo", "(did you mean 'show'?)");
 	bad("switch frobnicate", "unknown word 'frobnicate' after 'switch'; accepted here: add");

@@ -363,7 +363,7 @@ static void test_rcu(void **state)
 	vs_rcu_synchronize(&rcu); /* nobody online: at once */
 	for (i = 0; i < VS_WORKERS_MAX; i++) {
 		vs_rcu_online(&rcu, i);
-		vs_rcu_quiescent(&rcu, i);
+		vs_rcu_report(&rcu, i, vs_rcu_token(&rcu));
 		vs_rcu_offline(&rcu, i);
 	}
 	vs_rcu_synchronize(&rcu);

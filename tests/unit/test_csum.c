@@ -126,13 +126,44 @@ static void test_pieces(void **state)
 	}
 }
 
+/*
+ * A sum of FFFF gives a checksum of zero, which UDP takes for "none": it is written as FFFF but in
+ * segments of TCP, also where nobody knows what the checksum is of.
+ */
+static void test_zero(void **state)
+{
+	static const struct {
+		enum vs_gso gso;
+		uint16_t stored;
+	} rows[] = {
+		{VS_GSO_NONE, 0xffff}, {VS_GSO_TCP4, 0},      {VS_GSO_TCP6, 0},
+		{VS_GSO_UDP4, 0xffff}, {VS_GSO_UDP6, 0xffff},
+	};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(rows); i++) {
+		uint8_t hdr[32] = {[20] = 0xf0, [21] = 0x0f, [26] = 0x0f, [27] = 0xf0};
+		struct vs_pkt pkt = {.hdr = hdr, .hdr_len = sizeof(hdr), .len = sizeof(hdr)};
+		struct vs_debt debt = {.gso = rows[i].gso, .csum_start = 16, .csum_offset = 6};
+		uint16_t stored;
+
+		vs_csum_complete(&pkt, &debt);
+		memcpy(&stored, hdr + 22, sizeof(stored));
+		assert_int_equal(stored, rows[i].stored);
+		hdr[20] = 0xf1;
+		memset(hdr + 22, 0, sizeof(stored));
+		vs_csum_complete(&pkt, &debt);
+		memcpy(&stored, hdr + 22, sizeof(stored));
+		assert_int_equal(stored, RTE_BE16(0xfeff));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_leaves),
-		cmocka_unit_test(test_extremes),
-		cmocka_unit_test(test_rfc),
-		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_leaves), cmocka_unit_test(test_extremes),
+		cmocka_unit_test(test_rfc),    cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_zero),
 	};
 	int failed;
 

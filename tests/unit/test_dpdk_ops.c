@@ -357,7 +357,7 @@ static void *work(void *arg)
 		for (i = 0; i < in.n; i++)
 			w->got += in.pkt[i].len == 1400 && in.pkt[i].hdr[20] == mine.bytes[20];
 		vs_dpdk_ops.rx_done(w->f->dpdk, 0);
-		vs_rcu_quiescent(&w->f->rcu, 0);
+		vs_rcu_report(&w->f->rcu, 0, vs_rcu_token(&w->f->rcu));
 	}
 	vs_rcu_offline(&w->f->rcu, 0);
 	return NULL;

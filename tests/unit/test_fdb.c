@@ -367,7 +367,7 @@ static void *read_table(void *arg)
 			r->wrong += port != VS_FDB_NO_PORT &&
 				    port != port_of((n >> 8) % (KEPT + 4 * BATCH));
 		}
-		vs_rcu_quiescent(&rcu, 1);
+		vs_rcu_report(&rcu, 1, vs_rcu_token(&rcu));
 	}
 	vs_rcu_offline(&rcu, 1);
 	return NULL;
@@ -441,7 +441,7 @@ static void test_removal_waits_for_workers(void **state)
 	assert_false(__atomic_load_n(&r.done, __ATOMIC_ACQUIRE));
 	assert_null(find(r.fdb, 5));
 	assert_int_equal(vs_fdb_entry_port(e), 3);
-	vs_rcu_quiescent(&rcu, 2);
+	vs_rcu_report(&rcu, 2, vs_rcu_token(&rcu));
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(vs_fdb_entry_port(e), VS_FDB_NO_PORT);
 	vs_rcu_offline(&rcu, 2);

@@ -336,7 +336,7 @@ static void *poll_port(void *arg)
 		vs_guest_ops.rx_done(w->f->guest, 0);
 		w->faults += vs_guest_ops.fault_pending(w->f->guest);
 		__atomic_store_n(&w->rounds, w->rounds + 1, __ATOMIC_RELAXED);
-		vs_rcu_quiescent(&w->f->rcu, 0);
+		vs_rcu_report(&w->f->rcu, 0, vs_rcu_token(&w->f->rcu));
 	}
 	vs_rcu_offline(&w->f->rcu, 0);
 	return NULL;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The merge stage in the pipeline: who gets merged packets, and that everything is accounted for. */
+/*
+ * The merge stage in the pipeline: who gets merged packets, and that everything is accounted for.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

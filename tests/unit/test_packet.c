@@ -274,7 +274,10 @@ static void test_bursts(void **state)
 		uint32_t len = i % 10 == 3 ? 1515 : 200 + i;
 
 		make_frame(frame[i], len, i);
-		/* Frames of more than 64 pieces between others, so that they overtake if that can be. */
+		/*
+		 * Frames of more than 64 pieces between others, so that they overtake if that can
+		 * be.
+		 */
 		split(&pkt[i], ext[i], frame[i], len, VS_HDR_BYTES, i % 10 == 3 ? 500 : 1 + i % 4);
 		list[i] = &pkt[i];
 	}

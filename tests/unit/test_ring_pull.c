@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Frames from the guest: the good shapes of vs_ring_pull(). What goes wrong: test_ring_pull_bad.c. */
+/*
+ * Frames from the guest: the good shapes of vs_ring_pull(). What goes wrong: test_ring_pull_bad.c.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The segmenter, against the same rules written down plainly, and against what a receiver checks. */
+/*
+ * The segmenter, against the same rules written down plainly, and against what a receiver checks.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

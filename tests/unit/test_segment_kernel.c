@@ -2,9 +2,9 @@
 /*
  * The segmenter against the Linux kernel's.
  *
- * The same frame goes into a TAP with a virtio-net header, as a VMM hands it over, and over a bridge
- * to a second TAP, whose reader takes neither segments nor partial checksums: the kernel cuts it. What
- * comes out must be what the segmenter makes, byte by byte, the ids of IPv4 too.
+ * The same frame goes into a TAP with a virtio-net header, as a VMM hands it over, and over a
+ * bridge to a second TAP, whose reader takes neither segments nor partial checksums: the kernel
+ * cuts it. What comes out must be what the segmenter makes, byte by byte, the ids of IPv4 too.
  */
 #include <setjmp.h>
 #include <stdarg.h>

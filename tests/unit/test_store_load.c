@@ -170,8 +170,8 @@ static void add_head(struct sf *f, size_t end)
 }
 
 /*
- * Heads whose blocks overlap, and a good block behind them. It is found behind a few; behind many it
- * is not looked for: the bytes to sum would be the square of the file's.
+ * Heads whose blocks overlap, and a good block behind them. It is found behind a few; behind many
+ * it is not looked for: the bytes to sum would be the square of the file's.
  */
 static void test_many_heads(void **state)
 {

@@ -414,7 +414,9 @@ static void test_hook_and_uplink(void **state)
 	vs_model_on_commit(f->m, NULL, NULL);
 }
 
-/* However often a port is renamed: a record for each of its addresses, those that come and go, too. */
+/*
+ * However often a port is renamed: a record for each of its addresses, those that come and go, too.
+ */
 static void test_renames_and_addresses(void **state)
 {
 	static const char *const names[] = {"a", "x", "y", "z"};

@@ -84,7 +84,10 @@ void make_frame(uint8_t *frame, uint32_t len, const char *dst, const char *src, 
 /** station_send() - from the other end of the wire. */
 void station_send(struct wire *w, const uint8_t *frame, uint32_t len);
 
-/** station_get() - the next frame of the test's type (tagged or not). Return: bytes, 0 after @ms. */
+/**
+ * station_get() - the next frame of the test's type (tagged or not).
+ * Return: bytes, 0 after @ms.
+ */
 uint32_t station_get(struct wire *w, uint8_t frame[FRAME_MAX], int ms);
 
 /**
