@@ -155,9 +155,11 @@ static void make_port(struct vs_msg *msg, const struct vs_port *port)
 
 	begin(msg, uplink ? VS_CMD_PORT_SET : VS_CMD_PORT_NEW);
 	vs_msg_put_str(msg, VS_ATTR_NAME, port->name);
-	/* Where an uplink is and how long its frames are, its switch and its card say. */
+	/* Where an uplink is, its switch says; its MTU, its card, if it is not set. */
 	if (!uplink)
 		put_place(msg, port);
+	else if (port->kind->set)
+		vs_msg_put_u32(msg, VS_ATTR_MTU, port->mtu);
 	vs_msg_put_str(msg, VS_ATTR_VM, port->vm);
 	vs_msg_put_u32(msg, VS_ATTR_LINK, port->link_up);
 	vs_msg_put_u32(msg, VS_ATTR_STORM_PPS, port->storm_pps);

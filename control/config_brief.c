@@ -108,7 +108,8 @@ static struct usual usual_of(const struct nlmsghdr *record, const struct nlattr 
 
 	switch (vs_msg_cmd(record)) {
 	case VS_CMD_PORT_SET:
-		kind = VS_PORT_XDP; /* both kinds of uplinks have the same settings */
+		/* Only of the one kind, an MTU is in the record (control/config.c). */
+		kind = tb[VS_ATTR_MTU] ? VS_PORT_DPDK : VS_PORT_XDP;
 		u.vlan_mode = VS_VLAN_MODE_TRUNK;
 		break;
 	case VS_CMD_PORT_NEW:

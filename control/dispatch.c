@@ -74,12 +74,10 @@ enum vs_rights vs_call_rights(const struct vs_call *call)
 	return vs_peer_rights(&call->session->peer);
 }
 
-struct vs_msg *vs_call_begin(struct vs_call *call)
+static struct vs_msg *begin_record(struct vs_call *call)
 {
 	struct vs_session *s = call->session;
 
-	if (call->pos++ < call->skip)
-		return NULL;
 	vs_msg_init(&call->msg, s->hub->record, sizeof(s->hub->record),
 		    (enum vs_cmd)call->request->policy->cmd);
 	call->msg.nlh->nlmsg_seq = call->request->nlh->nlmsg_seq;
@@ -88,6 +86,17 @@ struct vs_msg *vs_call_begin(struct vs_call *call)
 	if (call->skip && s->dump.generation != s->hub->generation)
 		call->msg.nlh->nlmsg_flags |= NLM_F_DUMP_INTR;
 	return &call->msg;
+}
+
+struct vs_msg *vs_call_begin(struct vs_call *call)
+{
+	return call->pos++ < call->skip ? NULL : begin_record(call);
+}
+
+struct vs_msg *vs_call_begin_at(struct vs_call *call, uint64_t next)
+{
+	call->pos = next;
+	return begin_record(call);
 }
 
 int vs_call_end(struct vs_call *call)

@@ -294,7 +294,7 @@ static void put_owed(struct text *t, const char *labels, const struct vs_offload
 		const int row = i / VS_SETTLED_COUNT;
 		const int how = i % VS_SETTLED_COUNT;
 
-		/* What owes a checksum alone is not cut; of the usual debt there is always a sample. */
+		/* What owes a checksum alone is not cut; the usual debt always has a sample. */
 		if (!o->cell[row][how] && (row != VS_OWED_CSUM || how == VS_SETTLED_CUT))
 			continue;
 		(void)snprintf(more, sizeof(more), "%s,owed=\"%s\",settled=\"%s\"", labels,

@@ -257,7 +257,7 @@ struct vs_port_change {
 	const char *addrs;             /* of a host port; "": none */
 	uint32_t offload_on;           /* bits of enum vs_offload_part, none in both */
 	uint32_t offload_off;
-	enum vs_guest_mod moderation;  /* of a guest on a socket */
+	enum vs_guest_mod moderation; /* of a guest on a socket */
 };
 
 /** struct vs_port_view - a port as shown */

@@ -60,7 +60,7 @@ static int check_spec(struct vs_model *m, const struct vs_port_spec *spec, struc
 				   spec->name);
 	err = model_switch_takes(sw->kind, sw->share, kind, fail);
 	if (!err && spec->mtu)
-		err = model_mtu_check(sw, kind, spec->mtu, spec->origin, fail);
+		err = model_mtu_check(sw, spec->name, kind, spec->mtu, spec->origin, fail);
 	if (!err && spec->vlans)
 		err = model_vlan_check(spec->vlans, fail);
 	if (!err)

@@ -97,7 +97,7 @@ static int check_change(struct vs_model *m, const struct vs_port *port,
 	int err = 0;
 
 	if (c->set & VS_PORT_SET_MTU) {
-		err = model_mtu_check(port->sw, port->kind, c->mtu, c->origin, fail);
+		err = model_mtu_check(port->sw, port->name, port->kind, c->mtu, c->origin, fail);
 		if (err)
 			return err;
 		if (port->kind->device_mtu && !port->kind->set)
@@ -167,7 +167,7 @@ static int check_result(const struct vs_port *before, const struct vs_port *port
 	if (!err && moves)
 		err = model_check_statics(port, fail);
 	if (!err && moves && port->mtu && !port->kind->device_mtu)
-		err = model_mtu_check(port->sw, port->kind, port->mtu, c->origin, fail);
+		err = model_mtu_check(port->sw, port->name, port->kind, port->mtu, c->origin, fail);
 	if (!err && (c->set & VS_PORT_SET_VLANS))
 		err = check_statics(port, fail);
 	return err;

@@ -72,8 +72,8 @@ struct vs_port {
 	bool was_up; /* as last told */
 	struct rte_ether_addr mac;
 	struct rte_ether_addr host_mac; /* of the host behind a shared uplink; all zero: none */
-	uint32_t mtu;  /* given, or of its device; 0: neither. See model_mtu_of() */
-	bool mtu_told; /* of what does not fit now */
+	uint32_t mtu;     /* given, or of its device; 0: neither. See model_mtu_of() */
+	uint8_t mtu_told; /* bit for each thing that does not fit now: see model_mtu.c */
 	uint32_t storm_pps;
 	uint32_t max_macs;
 	uint32_t macs;
@@ -150,13 +150,14 @@ uint32_t model_mtu_net(const struct vs_port *port);
 
 /**
  * model_mtu_check() - may a port of @sw be given @mtu?
- * @mtu:	0: none
+ * @name:	of the port
  * @kind:	of the port
+ * @mtu:	0: none
  *
  * Return: 0; -ERANGE; -EMSGSIZE the uplink or the switch does not carry it.
  */
-int model_mtu_check(const struct vs_switch *sw, const struct vs_kind_ops *kind, uint32_t mtu,
-		    enum vs_origin origin, struct vs_fail *fail);
+int model_mtu_check(const struct vs_switch *sw, const char *name, const struct vs_kind_ops *kind,
+		    uint32_t mtu, enum vs_origin origin, struct vs_fail *fail);
 
 /** model_mtu_tell() - notices for the ports of @sw that do not fit its network, once each. */
 void model_mtu_tell(struct vs_switch *sw);

@@ -79,17 +79,20 @@ enum vs_mtu_from {
 };
 
 /**
- * struct vs_mtu_view - one port on one network (a VLAN of a switch)
+ * struct vs_mtu_view - one port on one network (a VLAN of a switch), or on several that are alike
  * @vid:	the VLAN; 0: untagged frames
+ * @last:	the last of the VLANs from @vid on that the same ports are on
  * @net:	effective MTU of the network: the least of its hops
  * @limits:	it is this hop that limits the network
  * @mtu:	of the port on this network, bytes of a frame without header and tag
  * @vmm:	that the VMM has told the guest; 0: it did not say
+ * @next:	where a walk goes on behind this
  * @problem:	what does not fit, and what to do; "": all is well
  */
 struct vs_mtu_view {
 	const char *sw;
 	uint16_t vid;
+	uint16_t last;
 	uint32_t net;
 	const char *port;
 	enum vs_port_kind kind;
@@ -97,16 +100,20 @@ struct vs_mtu_view {
 	uint32_t mtu;
 	enum vs_mtu_from from;
 	uint32_t vmm;
-	char problem[240];
+	uint64_t next;
+	char problem[480];
 };
 
 /**
  * vs_mtu_each() - visit every port on every network, the ports of a network together
  * @sw:		NULL for all switches
+ * @place:	0: from the beginning; or @next of a view: behind that one
+ *
+ * Work is bounded by VLANs and ports of a switch for each row, however many were shown before.
  *
  * Return: 0; -ENOENT with @fail filled in; what @visit returned, if it was not 0.
  */
-int vs_mtu_each(struct vs_model *m, const char *sw,
+int vs_mtu_each(struct vs_model *m, const char *sw, uint64_t place,
 		int (*visit)(const struct vs_mtu_view *view, void *ctx), void *ctx,
 		struct vs_fail *fail);
 

@@ -17,8 +17,8 @@ struct vs_session;
  * @attr:	checked attributes by number, NULL where there is none
  * @origin:	who asks
  * @msg:	the record being built
- * @pos:	records so far, those skipped included
- * @skip:	records that earlier slices have sent
+ * @pos:	records so far, those skipped included; or the place of vs_call_begin_at()
+ * @skip:	what @pos was at the end of the slice before; 0: this is the first
  */
 struct vs_call {
 	struct vs_model *model;
@@ -57,6 +57,14 @@ extern const struct vs_handler vs_obj_capture[];
  * Return: the message to put attributes into, or NULL: an earlier slice had it, leave it out.
  */
 struct vs_msg *vs_call_begin(struct vs_call *call);
+
+/**
+ * vs_call_begin_at() - begin a record of a dump that finds its place again by itself
+ * @next:	not 0; call->skip of the slice that begins behind this record
+ *
+ * A handler uses this for all its records, or vs_call_begin().
+ */
+struct vs_msg *vs_call_begin_at(struct vs_call *call, uint64_t next);
 
 /**
  * vs_call_end() - the record is complete

@@ -20,12 +20,13 @@ static uint32_t origin_of(enum vs_mtu_from from)
 
 static int put(const struct vs_mtu_view *view, void *ctx)
 {
-	struct vs_msg *msg = vs_call_begin(ctx);
+	const struct vs_range vlans = {.first = view->vid, .last = view->last};
+	struct vs_msg *msg = vs_call_begin_at(ctx, view->next);
 
-	if (!msg)
-		return 0;
 	vs_msg_put_str(msg, VS_ATTR_SWITCH, view->sw);
 	vs_msg_put_u32(msg, VS_ATTR_VLAN, view->vid);
+	if (view->last > view->vid)
+		vs_msg_put_bytes(msg, VS_ATTR_VLANS, &vlans, sizeof(vlans));
 	vs_msg_put_u32(msg, VS_ATTR_MTU_NET, view->net);
 	vs_msg_put_str(msg, VS_ATTR_PORT, view->port);
 	vs_msg_put_u32(msg, VS_ATTR_KIND, port_number_of(view->kind));
@@ -41,7 +42,8 @@ static int put(const struct vs_mtu_view *view, void *ctx)
 
 static int get(struct vs_call *call, struct vs_fail *fail)
 {
-	return vs_mtu_each(call->model, vs_call_str(call, VS_ATTR_SWITCH), put, call, fail);
+	return vs_mtu_each(call->model, vs_call_str(call, VS_ATTR_SWITCH), call->skip, put, call,
+			   fail);
 }
 
 const struct vs_handler vs_obj_mtu[] = {

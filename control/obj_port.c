@@ -15,9 +15,8 @@ static int read_kind(const struct vs_call *call, struct vs_port_spec *spec, stru
 	switch (number) {
 	case VS_KIND_GUEST:
 		if (socket == ifname)
-			return vs_fail_set(
-				fail, -EINVAL, VS_ATTR_SOCKET,
-				"a guest port has a socket (vhost-user), or a TAP interface");
+			return vs_fail_set(fail, -EINVAL, VS_ATTR_SOCKET,
+					   "a guest port needs one of: socket PATH | tap IFNAME");
 		spec->kind = socket ? VS_PORT_GUEST : VS_PORT_PACKET;
 		return 0;
 	case VS_KIND_HOST:

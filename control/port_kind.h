@@ -28,7 +28,8 @@ enum vs_role {
  * @name:	as the user says it
  * @place_attr:	what says where the port is: socket, interface, uplink
  * @ops:	for the workers
- * @mtu:	default; 0: none is given (model_mtu.c)
+ * @mtu:	default; 0: none is given
+ * @mtu_follows: a port may be given none: it then takes what its switch does (model_mtu.c)
  * @storm_pps:	default
  * @max_macs:	default
  * @needs_mac:	it gets an address of the pool if none is given
@@ -40,6 +41,7 @@ struct vs_kind_ops {
 	enum vs_attr place_attr;
 	const struct vs_port_ops *ops;
 	uint32_t mtu;
+	bool mtu_follows;
 	uint32_t storm_pps;
 	uint32_t max_macs;
 	bool needs_mac;

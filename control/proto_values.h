@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the attributes of control/proto.h can say: words that are numbers. It is part of that one. */
+/* What the attributes of control/proto.h can say: words that are numbers. A part of that one. */
 #ifndef VS_CONTROL_PROTO_VALUES_H
 #define VS_CONTROL_PROTO_VALUES_H
 

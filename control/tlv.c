@@ -198,13 +198,29 @@ static int check_filter(const struct vs_attr_spec *spec, size_t len, size_t offs
 	return 0;
 }
 
-static int check_u32(const struct vs_attr_spec *spec, uint32_t value, size_t offset,
-		     struct vs_refusal *refusal)
+/* What 0 is called where it may be said. */
+static const char *zero_of(const struct vs_request *req, const struct vs_attr_spec *spec)
 {
+	unsigned int cmd = req->policy->cmd;
+
+	if (!spec->or_zero)
+		return "";
+	if (spec != vs_attr_spec(VS_ATTR_MTU))
+		return "0, or ";
+	return cmd == VS_CMD_SWITCH_NEW || cmd == VS_CMD_SWITCH_SET ? "none, or " : "auto, or ";
+}
+
+static int check_u32(const struct vs_request *req, const struct vs_attr_spec *spec, uint32_t value,
+		     size_t offset, struct vs_refusal *refusal)
+{
+	const struct nlattr *name = req->attr[VS_ATTR_NAME];
+
 	if ((value >= spec->min && value <= spec->max) || (spec->or_zero && value == 0))
 		return 0;
-	return refuse(refusal, -ERANGE, offset, "%s %u is out of range: %s%u to %u is allowed",
-		      spec->name, value, spec->or_zero ? "0, or " : "", spec->min, spec->max);
+	return refuse(refusal, -ERANGE, offset,
+		      "%s %u is out of range: %s%u to %u is allowed%s%s%s", spec->name, value,
+		      zero_of(req, spec), spec->min, spec->max, name ? " ('" : "",
+		      name ? vs_tlv_str(name) : "", name ? "')" : "");
 }
 
 static int check_mac(const char *what, const uint8_t *mac, size_t offset,
@@ -236,8 +252,8 @@ static int type_len(enum vs_tlv_type type)
 	}
 }
 
-static int check_value(const struct nlattr *attr, const struct vs_attr_spec *spec, size_t offset,
-		       struct vs_refusal *refusal)
+static int check_value(const struct vs_request *req, const struct nlattr *attr,
+		       const struct vs_attr_spec *spec, size_t offset, struct vs_refusal *refusal)
 {
 	size_t len = mnl_attr_get_payload_len(attr);
 	const void *data = mnl_attr_get_payload(attr);
@@ -260,7 +276,7 @@ static int check_value(const struct nlattr *attr, const struct vs_attr_spec *spe
 	case VS_TLV_FILTER:
 		return check_filter(spec, len, offset, refusal);
 	case VS_TLV_U32:
-		return check_u32(spec, mnl_attr_get_u32(attr), offset, refusal);
+		return check_u32(req, spec, mnl_attr_get_u32(attr), offset, refusal);
 	case VS_TLV_MAC:
 		return check_mac(spec->name, data, offset, refusal);
 	default:
@@ -295,7 +311,7 @@ static int take_attr(struct vs_request *req, const struct nlattr *attr, struct v
 	if (req->attr[attr->nla_type])
 		return refuse(refusal, -EINVAL, offset, "attribute '%s' is there twice",
 			      spec->name);
-	ret = check_value(attr, spec, offset, refusal);
+	ret = check_value(req, attr, spec, offset, refusal);
 	if (ret)
 		return ret;
 	req->attr[attr->nla_type] = attr;

@@ -15,8 +15,8 @@
  *	     frames: ports are told not to ring, after the frames were served
  *
  * The look is an ordinary round, and so is what follows sleep: all ports have their turn,
- * whoever rang. The bells of one epoch (core/watch.h) stand in one epoll instance, which is made anew
- * when the epoch changed: only then do descriptors come and go, and each such change pokes the
+ * whoever rang. The bells of one epoch (core/watch.h) stand in one epoll instance, which is made
+ * anew when the epoch changed: only then do descriptors come and go, and each such change pokes the
  * worker (core/sleeper.h).
  *
  * An eventfd belongs to a guest and its VMM as well. It is registered edge-triggered and never

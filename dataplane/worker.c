@@ -149,7 +149,7 @@ static void rest(struct vs_worker *w, uint64_t idle_tsc)
 {
 	uint64_t idle_ms = idle_tsc / (rte_get_tsc_hz() / 1000);
 
-	/* Not while some port has frames, and others have the right of way, or is owed something. */
+	/* Not while a port has frames, and others have the right of way, or is owed something. */
 	if (idle_ms < IDLE_MS || !w->schedule.dry || vs_owed.n || w->park.stats.why == VS_PARK_TOLD)
 		return;
 	switch (vs_park_try(&w->park, &w->ctx)) {

@@ -30,13 +30,17 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 	const char *problem = cli_str(tb, VS_ATTR_PROBLEM);
 	uint64_t vlan = cli_num(tb, VS_ATTR_VLAN);
 	bool limits = cli_num(tb, VS_ATTR_LIMITS) != 0;
+	struct vs_range run = {.first = (uint16_t)vlan, .last = (uint16_t)vlan};
 	char vlan_text[24];
 
-	snprintf(vlan_text, sizeof(vlan_text), "%llu", (unsigned long long)vlan);
+	(void)vs_tlv_range(tb[VS_ATTR_VLANS], 0, &run);
+	snprintf(vlan_text, sizeof(vlan_text), run.first == run.last ? "%u" : "%u-%u", run.first,
+		 run.last);
 	out_row_begin(o);
 	out_str(o, OUT_EVERYWHERE, "switch", "SWITCH", cli_str(tb, VS_ATTR_SWITCH));
 	out_value(o, OUT_EVERYWHERE, "vlan", "VLAN", json_integer((json_int_t)vlan),
 		  vlan ? vlan_text : "-");
+	out_value(o, OUT_ONLY_JSON, "vlan_last", "VLAN-LAST", json_integer(run.last), "");
 	out_num(o, OUT_EVERYWHERE, "network", "NETWORK", cli_num(tb, VS_ATTR_MTU_NET));
 	out_str(o, OUT_EVERYWHERE, "port", "PORT", cli_str(tb, VS_ATTR_PORT));
 	out_str(o, OUT_EVERYWHERE, "type", "TYPE",

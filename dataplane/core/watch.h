@@ -30,7 +30,7 @@ struct vs_watch {
 /** The number of the epoch. */
 extern uint64_t vs_watch_epoch;
 
-/** vs_watch_changed() - a new epoch: what workers watch is not what it was, they wake. Any thread. */
+/** vs_watch_changed() - a new epoch: what workers watch is not what it was. Wakes. Any thread. */
 void vs_watch_changed(void);
 
 /** vs_watch_now() - worker, at the start of a round: the epoch. */

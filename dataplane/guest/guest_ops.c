@@ -166,7 +166,7 @@ static bool guest_wish(void *dev, unsigned int pair, enum vs_bell_wish wish)
 	return true;
 }
 
-/* Interrupts that moderation holds back. What another worker is just delivering to comes next time. */
+/* Interrupts that moderation holds back. What another worker is delivering to comes next time. */
 static uint64_t guest_remind(void *dev, uint64_t now)
 {
 	struct vs_guest *guest = dev;

@@ -7,7 +7,9 @@ import time
 import pytest
 
 from frames import cross, frame, teach
+from lan import Switch
 from vsguest import (MSG_NEED_REPLY, MSG_VERSION, PF_NET_MTU, PF_REPLY_ACK, Backdoor, Req, u64)
+from watch import wait_for
 
 pytestmark = pytest.mark.once
 
@@ -88,6 +90,22 @@ def test_what_the_vmm_told_is_compared(lan, monitor):
     door.close()
 
 
+def test_each_problem_is_told(lan, monitor):
+    """One that comes while another one lasts is an event of its own, and both are shown."""
+    path = lan.rundir / "told.sock"
+    lan.daemon.check("port", "add", "told", "switch", lan.name, "type", "guest", "socket", path,
+                     "mode", "server", "mtu", 9000)
+    lan.daemon.check("switch", "set", lan.name, "mtu", 1500)
+    door = Backdoor(path, server=False).connect()
+    door.send_msg(Req.SET_PROTOCOL_FEATURES, u64(PF_REPLY_ACK | PF_NET_MTU))
+    assert door.call(Req.NET_SET_MTU, u64(9000), (), flags=MSG_VERSION | MSG_NEED_REPLY).u64 == 0
+    wait_for(lambda: hops(lan.daemon)["told"]["vmm"], lambda vmm: vmm == 9000, 10)
+    told = [e["text"] for e in monitor.sync() if e["event"] == "mtu"]
+    assert len(told) == 2 and "limits it to 1500" in told[0] and "host_mtu=1500" in told[1]
+    assert hops(lan.daemon)["told"]["problem"] == "; ".join(told)
+    door.close()
+
+
 def test_admission(vmswitchd, rundir):
     """What the uplink does not carry is refused when it is set up."""
     done = vmswitchd.run("switch", "add", "ext", "type", "external", "uplink", "dpdk:net_null0")
@@ -124,3 +142,43 @@ def test_kept(vmswitchd, rundir):
     vmswitchd.check("switch", "set", "lan", "mtu", "none")
     vmswitchd.check("port", "set", "g", "mtu", "auto")
     assert "mtu" not in vmswitchd.check("config", "show")
+
+
+def test_of_a_card_is_kept(tmp_path):
+    """That of a DPDK uplink is a setting: shown, told by a dry run, kept, and taken back."""
+    daemon = Switch(tmp_path)
+    daemon.options = ("--state", str(tmp_path / "state"), "--memory", "64")
+    daemon.start()
+    try:
+        daemon.check("switch", "add", "e", "type", "external", "uplink", "dpdk:net_null0")
+        assert "mtu" not in daemon.check("config", "show")
+        wanted = "port set e.uplink mtu 9000"
+        assert wanted in daemon.check("-n", *wanted.split())
+        daemon.check(*wanted.split())
+        assert wanted in daemon.check("config", "show").splitlines()
+        daemon.check("port", "set", "e.uplink", "mtu", 4000, "--confirm", 600)
+        assert hops(daemon)["e.uplink"]["mtu"] == 4000
+        daemon.check("rollback")
+        assert hops(daemon)["e.uplink"]["mtu"] == 9000
+        daemon.kill()
+        daemon.start()
+        assert hops(daemon)["e.uplink"]["mtu"] == 9000
+        assert wanted in daemon.check("config", "show").splitlines()
+    finally:
+        daemon.stop()
+
+
+def test_in_slices(vmswitchd, rundir):
+    """Trunks of all VLANs are two rows each; of many runs each hop is there once."""
+    trunk = ",".join(str(vid) for vid in range(2, 1001, 2))
+    lines = [f"port add p{n} switch lan type guest socket {rundir}/p{n}.sock vlan trunk"
+             for n in range(60)]
+    for list_of_vlans, runs in (("1-4094", [(0, 0), (1, 4094)]),
+                                (trunk, [(vid, vid) for vid in range(0, 1001, 2)])):
+        batch = rundir / "batch"
+        batch.write_text("\n".join(["switch add lan type private",
+                                    *(f"{line} {list_of_vlans}" for line in lines)]) + "\n")
+        vmswitchd.check("-f", batch)
+        seen = [(r["vlan"], r["vlan_last"], r["port"]) for r in vmswitchd.json("mtu", "show")]
+        assert seen == [(*run, f"p{n}") for run in runs for n in range(60)]
+        vmswitchd.check("switch", "del", "lan", "force")

@@ -164,6 +164,8 @@ def test_port(client, rundir):
               "vlan": 7, "vlans": [(10, 10), (20, 29)], "link": 1, "up": 0, "state": "waiting",
               "priority": 0, "macs": 0}
     assert {n: row[n] for n in wanted} == wanted and row["problem"]
+    runs = [(hop["vlan"], hop.get("vlans")) for hop in client.ask("mtu-get")]
+    assert runs == [(7, None), (10, None), (20, [(20, 29)])]
     for name, value in (("mac", "02:00:00:00:00:01"), ("vm", "w"), ("mtu", 68), ("link", 0),
                         ("storm-pps", 0), ("max-macs", 7), ("switch", "two"), ("priority", 1),
                         ("cluster", "03:bf:0a:00:00:01")):

@@ -170,7 +170,8 @@ static const struct vs_port_ops no_ops = {
 	.make = make, .del = del, .is_up = is_up, .pairs = pairs, .check = check, .info = info
 
 static const struct vs_kind_ops kinds[VS_PORT_KINDS] = {
-	[VS_PORT_GUEST] = {FAKE(VS_PORT_GUEST, VS_ROLE_GUEST, "guest", VS_ATTR_SOCKET, 0)},
+	[VS_PORT_GUEST] = {FAKE(VS_PORT_GUEST, VS_ROLE_GUEST, "guest", VS_ATTR_SOCKET, 0),
+			   .mtu_follows = true},
 	[VS_PORT_PACKET] = {FAKE(VS_PORT_PACKET, VS_ROLE_GUEST, "guest", VS_ATTR_IFNAME, 9216),
 			    .device_mtu = device_mtu},
 	[VS_PORT_HOST] = {FAKE(VS_PORT_HOST, VS_ROLE_HOST, "host", VS_ATTR_IFNAME, 9216),

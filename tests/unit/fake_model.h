@@ -340,7 +340,7 @@ int vs_offload_each(struct vs_model *m, const char *port,
 	return visit(&view, ctx);
 }
 
-int vs_mtu_each(struct vs_model *m, const char *sw,
+int vs_mtu_each(struct vs_model *m, const char *sw, uint64_t place,
 		int (*visit)(const struct vs_mtu_view *view, void *ctx), void *ctx,
 		struct vs_fail *fail)
 {

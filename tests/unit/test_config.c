@@ -108,7 +108,7 @@ static void test_ports(void **state)
 		.set = VS_PORT_SET_MAC | VS_PORT_SET_MTU | VS_PORT_SET_LINK | VS_PORT_SET_STORM |
 		       VS_PORT_SET_MAX_MACS | VS_PORT_SET_VM | VS_PORT_SET_VLANS |
 		       VS_PORT_SET_PRIORITY | VS_PORT_SET_CLUSTER | VS_PORT_SET_OFFLOAD |
-			       VS_PORT_SET_MODERATION,
+		       VS_PORT_SET_MODERATION,
 		.mac = mf_mac(7),
 		.mtu = 1400,
 		.link = VS_LINK_DOWN,

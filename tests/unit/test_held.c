@@ -347,7 +347,7 @@ static void test_flood(void **state)
 	free_switch(s);
 }
 
-/* A frame that owes its checksum, to a port that takes it so, between two that owe nothing: all wait. */
+/* A frame that owes its checksum, to a port that takes it so, between two that owe nothing. */
 static struct sf *hold_debt(void)
 {
 	struct sf *s = new_switch();

@@ -229,8 +229,10 @@ static void test_port_set_refusals(void **state)
 		refused(f, vs_port_set(f->m, (port), &c, &f->fail), error, attr, says); \
 	} while (0)
 	change("x", VS_PORT_SET_MTU, mtu, 1500, -ENOENT, VS_ATTR_NAME, "'x'");
-	change("a", VS_PORT_SET_MTU, mtu, 67, -ERANGE, VS_ATTR_MTU, "68..65535");
-	change("a", VS_PORT_SET_MTU, mtu, 65536, -ERANGE, VS_ATTR_MTU, "68..65535");
+	change("a", VS_PORT_SET_MTU, mtu, 67, -ERANGE, VS_ATTR_MTU,
+	       "mtu of port 'a' is auto, or 68 to 65535");
+	change("a", VS_PORT_SET_MTU, mtu, 65536, -ERANGE, VS_ATTR_MTU,
+	       "mtu of port 'a' is auto, or 68 to 65535");
 	change("a", VS_PORT_SET_VM, vm, "", -EINVAL, VS_ATTR_VM, "31");
 	change("a", VS_PORT_SET_VM, vm, "-", -EINVAL, VS_ATTR_VM, "'-'");
 	change("a", VS_PORT_SET_MAC, mac, mf_mac(1), -EEXIST, VS_ATTR_MAC, "port 'b'");

@@ -61,7 +61,7 @@ static const char *hops(struct mf *f, const char *sw)
 	static char text[512];
 
 	text[0] = '\0';
-	assert_int_equal(vs_mtu_each(f->m, sw, write_hop, text, &f->fail), 0);
+	assert_int_equal(vs_mtu_each(f->m, sw, 0, write_hop, text, &f->fail), 0);
 	return text;
 }
 
@@ -96,7 +96,10 @@ static void test_what_is_given_must_be_carried(void **state)
 		   "uplink of switch 'e' carries (1400)");
 	assert_int_equal(add(f, "a", "e", UPLINK_MTU, VS_FROM_CLIENT), 0);
 	mf_refused(f, set(f, "a", UPLINK_MTU + 1), -EMSGSIZE, VS_ATTR_MTU, "(1400)");
-	mf_refused(f, set(f, "a", 67), -ERANGE, VS_ATTR_MTU, "68..65535, or 0");
+	mf_refused(f, set(f, "a", 67), -ERANGE, VS_ATTR_MTU,
+		   "mtu of port 'a' is auto, or 68 to 65535");
+	mf_refused(f, set(f, "e.uplink", 0), -ERANGE, VS_ATTR_MTU,
+		   "mtu of port 'e.uplink' is 68 to 65535");
 	assert_int_equal(set(f, "a", 0), 0);
 	assert_int_equal(add(f, "b", "i", 60000, VS_FROM_CLIENT), 0);
 	assert_int_equal(in_force(f, "b"), 60000);
@@ -146,8 +149,77 @@ static void test_hops(void **state)
 	assert_string_equal(hops(f, "i"),
 			    "i/0=2000 a:2000,2,limits; i/0=2000 b:2000,4,limits,problem; "
 			    "i/10=2000 c:2000,2,limits; ");
-	mf_refused(f, vs_mtu_each(f->m, "x", write_hop, NULL, &f->fail), -ENOENT, VS_ATTR_SWITCH,
+	mf_refused(f, vs_mtu_each(f->m, "x", 0, write_hop, NULL, &f->fail), -ENOENT, VS_ATTR_SWITCH,
 		   "'x'");
+}
+
+/* What nobody was given limits nobody: guests may go beyond what one has by default. */
+static void test_above_the_default(void **state)
+{
+	struct mf *f = *state;
+
+	fk_switch(f, "i", VS_SWITCH_INTERNAL, NULL);
+	assert_int_equal(add(f, "a", "i", 16000, VS_FROM_CLIENT), 0);
+	assert_int_equal(add(f, "b", "i", 16000, VS_FROM_CLIENT), 0);
+	assert_string_equal(hops(f, "i"),
+			    "i/0=16000 a:16000,1,limits; i/0=16000 b:16000,1,limits; ");
+	assert_int_equal(model_mtu_net(model_find_port(f->m, "a")), 16000);
+	assert_int_equal(add(f, "c", "i", 0, VS_FROM_CLIENT), 0);
+	assert_int_equal(model_mtu_net(model_find_port(f->m, "a")), VS_MTU_DEFAULT);
+}
+
+static void test_uplink_above_the_default(void **state)
+{
+	struct mf *f = *state;
+
+	fk_switch(f, "e", VS_SWITCH_EXTERNAL, "dpdk:x");
+	assert_int_equal(set(f, "e.uplink", 10000), 0);
+	mf_refused(f, add(f, "a", "e", 20000, VS_FROM_CLIENT), -EMSGSIZE, VS_ATTR_MTU,
+		   "uplink of switch 'e' carries (10000)");
+	assert_int_equal(add(f, "a", "e", 10000, VS_FROM_CLIENT), 0);
+	assert_int_equal(add(f, "b", "e", 20000, VS_FROM_RECORD), 0);
+	assert_string_equal(hops(f, "e"), "e/0=10000 e.uplink:10000,1,limits; "
+					  "e/0=10000 a:10000,1,limits; "
+					  "e/0=10000 b:20000,1,problem; ");
+}
+
+/** struct seen - rows of a walk that is broken off after each */
+struct seen {
+	char text[512];
+	uint64_t next;
+	unsigned int rows;
+};
+
+static int see_one(const struct vs_mtu_view *v, void *ctx)
+{
+	struct seen *seen = ctx;
+	size_t at = strlen(seen->text);
+
+	snprintf(seen->text + at, sizeof(seen->text) - at, "%s/%u-%u %s; ", v->sw, v->vid, v->last,
+		 v->port);
+	seen->next = v->next;
+	seen->rows++;
+	return 1;
+}
+
+/* VLANs with the same ports are one row; a walk goes on behind any of them. */
+static void test_runs(void **state)
+{
+	struct seen seen = {.next = 0};
+	struct vs_vlans v = {.mode = VS_VLAN_TRUNK, .allowed = {~UINT64_C(1), ~UINT64_C(0), 0xf}};
+	struct mf *f = *state;
+
+	fk_switch(f, "i", VS_SWITCH_INTERNAL, NULL);
+	fk_switch(f, "k", VS_SWITCH_INTERNAL, NULL);
+	fk_guest(f, "a", "i", &v);
+	v.allowed[1] = 0;
+	v.allowed[2] = 2;
+	fk_guest(f, "b", "i", &v);
+	fk_guest(f, "c", "k", fk_access(7));
+	while (vs_mtu_each(f->m, NULL, seen.next, see_one, &seen, &f->fail) == 1)
+		assert_in_range(seen.rows, 1, 20);
+	assert_string_equal(seen.text, "i/0-0 a; i/0-0 b; i/1-63 a; i/1-63 b; i/64-128 a; "
+				       "i/129-129 a; i/129-129 b; i/130-131 a; k/7-7 c; ");
 }
 
 static void test_told_once(void **state)
@@ -179,6 +251,9 @@ int main(void)
 		FK_TEST(test_a_move_is_judged_too),
 		FK_TEST(test_a_record_is_told_and_not_refused),
 		FK_TEST(test_hops),
+		FK_TEST(test_above_the_default),
+		FK_TEST(test_uplink_above_the_default),
+		FK_TEST(test_runs),
 		FK_TEST(test_told_once),
 	};
 

@@ -44,8 +44,8 @@ static void test_words_that_do_not_go_together(void **state)
 		enum vs_attr attr[2];
 		const char *says;
 	} wrong[] = {
-		{VS_KIND_GUEST, {0, 0}, "a guest port has a socket"},
-		{VS_KIND_GUEST, {VS_ATTR_SOCKET, VS_ATTR_IFNAME}, "a guest port has a socket"},
+		{VS_KIND_GUEST, {0, 0}, "a guest port needs one of"},
+		{VS_KIND_GUEST, {VS_ATTR_SOCKET, VS_ATTR_IFNAME}, "a guest port needs one of"},
 		{VS_KIND_GUEST, {VS_ATTR_SOCKET, VS_ATTR_ADDRS}, "only a host port has addresses"},
 		{VS_KIND_GUEST, {VS_ATTR_SOCKET, VS_ATTR_QUEUES}, "only a host port has queues"},
 		{VS_KIND_GUEST, {VS_ATTR_IFNAME, VS_ATTR_MODE}, "a socket has a mode"},

@@ -301,7 +301,7 @@ static void test_number(void **state)
 	put_number(VS_ATTR_MTU, 65535);
 	good();
 	put_number(VS_ATTR_MTU, 67);
-	bad_at(-ERANGE, "mtu 67 is out of range: 0, or 68 to 65535", 20);
+	bad_at(-ERANGE, "mtu 67 is out of range: auto, or 68 to 65535", 20);
 	put_number(VS_ATTR_MTU, 65536);
 	bad_at(-ERANGE, "mtu 65536", 20);
 	put_number(VS_ATTR_MTU, UINT32_MAX);
