@@ -19,7 +19,8 @@
  *
  * Members are ports that are up. All but the first row are floods: copies, under the byte budget
  * of the visit. The storm limit is for frames of the last two rows that go somewhere; a cluster's
- * traffic is meant for each of its members.
+ * traffic is meant for each of its members. A frame that is to be cut counts as its segments in
+ * both, whoever takes it whole.
  *
  * DOC: theory of operation: learning
  *
@@ -181,12 +182,14 @@ static bool learn(struct vs_ctx *ctx, const struct vs_port_hot *port, const stru
 	return false;
 }
 
-/* May this port flood one more frame? */
-static bool storm_admits(struct vs_ctx *ctx, const struct vs_port_hot *port)
+/* May this port flood one more frame? One that is to be cut counts as its segments. */
+static bool storm_admits(struct vs_ctx *ctx, const struct vs_port_hot *port,
+			 const struct vs_pkt *pkt)
 {
 	struct vs_port_pace *pace = &ctx->pace[port->id];
 
-	if (port->storm_pps == 0 || vs_pace_admit(&pace->storm, ctx->now_tsc, port->storm_pps))
+	if (port->storm_pps == 0 ||
+	    vs_pace_admit_many(&pace->storm, ctx->now_tsc, port->storm_pps, vs_pkt_segments(pkt)))
 		return true;
 	if (pace->storm_told_s != ctx->now_s) {
 		struct vs_event ev = {.type = VS_EVENT_STORM, .port = port->id};
@@ -216,7 +219,7 @@ static void copy(struct vs_ctx *ctx, const struct vs_port_hot *port, const struc
 		vs_out_add(ctx, members[i], index);
 		copies++;
 	}
-	ctx->flooded_bytes += copies * pkt->len;
+	ctx->flooded_bytes += copies * vs_pkt_written(pkt);
 	vs_stats_add(VS_TERM_FLOODED, &ctx->port_stats[port->id]->flooded, 1);
 	vs_stats_add(VS_TERM_FLOOD_COPIES, &ctx->switch_stats[port->sw].flood_copies, copies);
 }
@@ -230,7 +233,7 @@ static const struct vs_domain *domain_of(const struct vs_ctx *ctx, const struct 
 static bool budget_admits(const struct vs_ctx *ctx, const struct vs_pkt *pkt, unsigned int n)
 {
 	return ctx->flooded_bytes < VS_FLOOD_BYTES &&
-	       (uint64_t)pkt->len * n <= VS_FLOOD_FRAME_BYTES;
+	       vs_pkt_written(pkt) * n <= VS_FLOOD_FRAME_BYTES;
 }
 
 /* To the first @n members of the frame's broadcast domain. */
@@ -243,7 +246,7 @@ static enum vs_drop flood(struct vs_ctx *ctx, const struct vs_port_hot *port,
 		return n < domain->n ? VS_DROP_UNKNOWN_UNICAST : VS_DROP_NO_RECEIVER;
 	if (!budget_admits(ctx, pkt, n))
 		return VS_DROP_FLOOD_BUDGET;
-	if (!storm_admits(ctx, port))
+	if (!storm_admits(ctx, port, pkt))
 		return VS_DROP_STORM;
 	copy(ctx, port, pkt, index, domain->members, n);
 	return VS_DROP_NONE;

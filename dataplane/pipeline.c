@@ -73,6 +73,7 @@ unsigned int vs_pipeline_visit(struct vs_ctx *ctx, const struct vs_port_hot *por
 	burst->owing = 0;
 	ctx->pair = pair;
 	ctx->flooded_bytes = 0;
+	ctx->n_made = 0;
 
 	vs_rx(ctx, port, burst);
 	if (burst->n == 0)

@@ -31,6 +31,12 @@ static bool is_on_trunk(const struct vs_port_hot *port, const struct vs_pkt *pkt
 	       vs_trunk_allows(port->trunk, pkt->vid);
 }
 
+/* The broadcast domain that frames of this form and VLAN belong to at the port; 0: none. */
+static uint16_t fid_at(const struct vs_port_hot *port, uint16_t vid, enum vs_form form)
+{
+	return form == VS_FORM_BARE ? port->fid : port->trunk->fid_of_vid[vid];
+}
+
 enum vs_drop vs_release_again(const struct vs_port_hot *port, const struct vs_pkt *pkt,
 			      enum vs_form form)
 {
@@ -39,6 +45,9 @@ enum vs_drop vs_release_again(const struct vs_port_hot *port, const struct vs_pk
 	if (!(port->flags & VS_PORT_UP))
 		return VS_DROP_PORT_DOWN;
 	if (vs_form_of(port, pkt) != form || (tag && !is_on_trunk(port, pkt)))
+		return VS_DROP_VLAN_OUT;
+	/* A port that moved to another switch keeps its id. */
+	if (fid_at(port, pkt->vid, form) != pkt->fid)
 		return VS_DROP_VLAN_OUT;
 	return vs_pkt_longest(pkt) > port->max_frame + tag ? VS_DROP_MTU_OUT : VS_DROP_NONE;
 }

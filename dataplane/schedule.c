@@ -28,7 +28,7 @@
  * A turn whose port has used up its share waits (fair.h). A visit is charged with the time since
  * the visit before it ended; not with what the sweep took, which nobody caused. A thread may lose
  * its processor in the middle of a visit, and the port is not to pay for that: no visit is charged
- * with more than any visit can take that moved as many bytes.
+ * with more than any visit can take that made as many frames and moved as many bytes.
  *
  * Ports are asked whether their device broke the rules: hot ones in each round, the others in
  * slices.
@@ -228,12 +228,12 @@ void vs_schedule_remind(const struct vs_ctx *ctx, enum vs_reminder which)
 
 /* ---- visits */
 
-/* What a visit that took @ticks and moved @n frames and @bytes is charged with. */
+/* What a visit that took @ticks and @n frames, made @made of them and moved @bytes is charged with. */
 static uint64_t charge_of(const struct vs_schedule *s, uint64_t ticks, unsigned int n,
-			  uint64_t bytes)
+			  unsigned int made, uint64_t bytes)
 {
-	uint64_t us =
-		VS_CHARGE_US + (uint64_t)n * VS_CHARGE_FRAME_US + bytes / VS_CHARGE_BYTES_PER_US;
+	uint64_t us = VS_CHARGE_US + (uint64_t)n * VS_CHARGE_FRAME_US +
+		      (uint64_t)made * VS_CHARGE_MADE_US + bytes / VS_CHARGE_BYTES_PER_US;
 
 	return RTE_MIN(ticks, us * s->us_ticks);
 }
@@ -264,7 +264,8 @@ static unsigned int visit(struct vs_schedule *s, struct vs_ctx *ctx, const struc
 		vs_schedule_remind(ctx, VS_REMIND_DUE);
 	if (n == 0)
 		return 0;
-	ticks = charge_of(s, ticks, n, stats->received_bytes - bytes + ctx->flooded_bytes);
+	bytes = stats->received_bytes - bytes + ctx->flooded_bytes;
+	ticks = charge_of(s, ticks, n, ctx->n_made, bytes);
 	if (port->flags & VS_PORT_MANY)
 		ticks /= vs_fair_weight(&s->fair);
 	vs_fair_charge(&s->fair, &s->share[turn->port], ticks);

@@ -6,7 +6,7 @@
  * Guarantees: tx hands over nothing that its port cannot take: what stands in the output lists can
  *	be taken as it is, the same goes for ctx->fixup.frame. While ctx->fixup.n is not 0 there is
  *	more, for another run of this stage and of tx.
- * Drops (per copy): gso_failed.
+ * Drops (per copy): gso_failed, cut_budget.
  *
  * The only one that settles debts (doc/offload.md has the rules).
  *
@@ -19,6 +19,9 @@
  * come of one burst, and the frames of a port keep their order.
  *
  *	pipeline:  ... release -> fixup -> tx -> fixup -> tx ... until fixup.n is 0
+ *
+ * What one visit may have cut is bounded: beyond VS_CUT_FRAMES frames no further packet is begun, so
+ * at most the segments of one more are made.
  *
  * A frame that is made here is a private header of its own and the payload that it was before:
  * extents of the sender's memory, cut to size, not copied.
@@ -84,6 +87,10 @@ static void begin_cut(struct vs_ctx *ctx, const struct vs_port_hot *port, unsign
 	struct vs_segments *segs = &ctx->fixup.segs;
 	uint64_t extra;
 
+	if (ctx->n_made + ctx->fixup.n_made >= VS_CUT_FRAMES) {
+		vs_ctx_count_drop(ctx, port->id, pkt, VS_DROP_CUT_BUDGET);
+		return;
+	}
 	if (vs_segment_begin(segs, pkt, 0) != 0) {
 		segs->pkt = NULL;
 		vs_ctx_count_drop(ctx, port->id, pkt, VS_DROP_GSO_FAILED);
@@ -236,6 +243,8 @@ void vs_offload_fixup(struct vs_ctx *ctx, struct vs_burst *burst)
 		return;
 	if (fix->n == 0)
 		set_aside(ctx, burst);
-	if (fix->n)
+	if (fix->n) {
 		make_piece(ctx, burst);
+		ctx->n_made += fix->n_made;
+	}
 }

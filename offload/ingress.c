@@ -183,9 +183,13 @@ static enum vs_drop judge_gso(const struct vs_pkt *pkt, uint8_t type, const stru
 		return VS_DROP_GSO_HEADER;
 	payload = pkt->len - debt->hdrs;
 	debt->gso_size = le16toh(pkt->vnet.hdr.gso_size);
-	if (debt->gso_size == 0 || payload > (uint32_t)debt->gso_size * VS_SEGMENTS_MAX)
+	if (debt->gso_size == 0)
 		return VS_DROP_GSO_SIZE;
-	if (payload <= debt->gso_size) {
+	if (payload > debt->gso_size) {
+		if (debt->gso_size < VS_SEGMENT_BYTES_MIN ||
+		    payload > (uint32_t)debt->gso_size * VS_SEGMENTS_MAX)
+			return VS_DROP_GSO_SIZE;
+	} else {
 		debt->gso = VS_GSO_NONE;
 		debt->ecn = 0;
 		debt->hdrs = 0;

@@ -392,6 +392,7 @@ int vss_world_offer(struct vss_world *w)
 		ready_schedules(w);
 	w->ctx->pair = 0;
 	w->ctx->flooded_bytes = 0;
+	w->ctx->n_made = 0;
 	/* New addresses are new again, and may be reported. */
 	memset(w->ctx->reported, 0, sizeof(w->ctx->reported));
 	w->ctx->pace[0] = (struct vs_port_pace){0};

@@ -38,14 +38,17 @@ struct vs_pace {
 };
 
 /**
- * vs_pace_admit() - may one more event happen at @now?
+ * vs_pace_admit_many() - may events happen at @now that come together or not at all?
  * @pace:	state, zero-initialised
  * @now:	time stamp counter
  * @rate:	events per second, at least 1
+ * @n:		events, at least 1
  *
- * Return: true and the event is counted, or false.
+ * They may where one may; those beyond what there is room for are paid for by a longer wait.
+ *
+ * Return: true and the events are counted, or false.
  */
-static inline bool vs_pace_admit(struct vs_pace *pace, uint64_t now, uint32_t rate)
+static inline bool vs_pace_admit_many(struct vs_pace *pace, uint64_t now, uint32_t rate, uint32_t n)
 {
 	uint64_t hz = rte_get_tsc_hz();
 	uint64_t step = hz / rate;
@@ -53,8 +56,14 @@ static inline bool vs_pace_admit(struct vs_pace *pace, uint64_t now, uint32_t ra
 
 	if (tat - now + step > hz)
 		return false;
-	pace->tat = tat + step;
+	pace->tat = tat + step * n;
 	return true;
+}
+
+/** vs_pace_admit() - the same for one event */
+static inline bool vs_pace_admit(struct vs_pace *pace, uint64_t now, uint32_t rate)
+{
+	return vs_pace_admit_many(pace, now, rate, 1);
 }
 
 #endif

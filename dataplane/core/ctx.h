@@ -97,6 +97,7 @@ struct vs_ctx {
 	uint16_t worker; /* index of the worker */
 
 	uint64_t flooded_bytes; /* written by flood copies in this visit */
+	uint32_t n_made;        /* frames that fixup made in this visit */
 	uint16_t n_touched;
 	uint16_t touched[VS_PORTS_MAX]; /* ports whose output list is not empty */
 

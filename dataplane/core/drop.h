@@ -21,7 +21,7 @@
 	X(OFFLOAD_DENIED, "offload_denied", IN,  "virtio-net header asks for an offload that was not negotiated") \
 	X(CSUM_RANGE,     "csum_range",     IN,  "virtio-net header wants a checksum outside of the frame's headers") \
 	X(GSO_HEADER,     "gso_header",     IN,  "virtio-net header wants segments of a kind that the frame's headers are not") \
-	X(GSO_SIZE,       "gso_size",       IN,  "virtio-net header wants segments of no size, or too many of them") \
+	X(GSO_SIZE,       "gso_size",       IN,  "virtio-net header wants segments of less than 48 bytes, or too many of them") \
 	X(LINK_DOWN,      "link_down",      IN,  "the sending port is set down (port set NAME link up)") \
 	X(MTU_IN,         "mtu_in",         IN,  "frame longer than the MTU of the port that sent it (port set NAME mtu N)") \
 	X(VLAN_SHORT,     "vlan_short",     IN,  "frame ends inside its VLAN tag") \
@@ -42,6 +42,7 @@
 	X(MTU_OUT,        "mtu_out",        OUT, "frame longer than the MTU of the destination port (port set NAME mtu N)") \
 	X(VLAN_OUT,       "vlan_out",       OUT, "the destination port is not on the frame's VLAN, or would get it without the first of its two tags (port set NAME vlan)") \
 	X(GSO_FAILED,     "gso_failed",     OUT, "what the frame owes could not be settled for a port that cannot take it as it is") \
+	X(CUT_BUDGET,     "cut_budget",     OUT, "more segments than one visit to the sending port may have made of its frames") \
 	X(RX_FULL,        "rx_full",        OUT, "the guest has no free receive buffer: it is too slow, or its ring too short (rx_queue_size=1024)") \
 	X(RX_SMALL,       "rx_small",       OUT, "the guest's receive buffer is too small for the frame: lower the sender's MTU to the receiver's") \
 	X(RX_PIECES,      "rx_pieces",      OUT, "the guest's receive buffers are tiny: too many of them for one frame or burst") \

@@ -109,7 +109,7 @@ static inline ssize_t vs_frame_write_vnet(int fd, const struct vs_pkt *pkt)
 		return writev(fd, iov, 1 + (int)vs_frame_iov(pkt, iov + 1));
 	iov[1] = (struct iovec){.iov_base = frame, .iov_len = vs_frame_gather(pkt, frame)};
 	/* Zeros in place of memory that went meanwhile are not the frame. */
-	if (vs_mem_faults) {
+	if (vs_mem_is_lost()) {
 		errno = EFAULT;
 		return -1;
 	}

@@ -52,6 +52,16 @@ enum {
 	 * 132 with the smallest that Linux believes a path to have (552, ip-sysctl min_pmtu).
 	 */
 	VS_SEGMENTS_MAX = 256,
+	/**
+	 * And the least payload of such a segment: Linux takes no smaller MSS for true
+	 * (TCP_MIN_SND_MSS). What is below costs the switch many times what it costs the sender.
+	 */
+	VS_SEGMENT_BYTES_MIN = 48,
+	/**
+	 * Frames that fixup makes in one visit, beyond which it begins to cut no further one
+	 * (cut_budget). 512 KiB at an MSS of 536 are 980.
+	 */
+	VS_CUT_FRAMES = 4096,
 	/** Bytes a port may make the switch write in one visit, flood copies included. */
 	VS_VISIT_BYTES = 512 * 1024,
 	/**
@@ -68,11 +78,12 @@ enum {
 	VS_WALK_US = 50,
 	/**
 	 * The most that a visit is charged with (dataplane/fair.h): so much, so much for each
-	 * frame, and one microsecond for so many bytes that it moved. What is beyond that is not
-	 * the port's doing.
+	 * frame that it took and for each that was made of them, and one microsecond for so many
+	 * bytes that it moved. What is beyond that is not the port's doing.
 	 */
 	VS_CHARGE_US = 100,
 	VS_CHARGE_FRAME_US = 5,
+	VS_CHARGE_MADE_US = 1,
 	VS_CHARGE_BYTES_PER_US = 1024,
 
 	/** Buffers (of 4 KiB) that one worker has for frames that wait for another worker. */

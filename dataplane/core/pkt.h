@@ -29,7 +29,7 @@
  * | vnet               | rx (guest, host, dpdk)  | offload ingress only                        |
  * | debt               | ingress, merge, fixup   | admit, merge, release, fixup, tx, held      |
  * | in_port            | rx                      | ingress, admit, lookup, merge, tap, drops   |
- * | fid                | admit                   | lookup, tap                                 |
+ * | fid                | admit                   | lookup, tap; release, if it waited          |
  * | vid, pcp           | admit                   | release, merge                              |
  * | bare_vid           | admit                   | release, fixup, tx, tap                     |
  * | drop               | rx, vs_pkt_drop()       | every stage: not 0 is skipped               |
@@ -91,6 +91,22 @@ static inline uint32_t vs_pkt_longest(const struct vs_pkt *pkt)
 	uint32_t segment = (uint32_t)pkt->debt.hdrs + pkt->debt.gso_size;
 
 	return pkt->debt.gso && segment < pkt->len ? segment : pkt->len;
+}
+
+/** vs_pkt_segments() - frames that a packet becomes where it is cut; 1: it is not to be cut */
+static inline uint32_t vs_pkt_segments(const struct vs_pkt *pkt)
+{
+	const struct vs_debt *debt = &pkt->debt;
+
+	if (!debt->gso)
+		return 1;
+	return (pkt->len - debt->hdrs + debt->gso_size - 1u) / debt->gso_size;
+}
+
+/** vs_pkt_written() - bytes of all these frames: the headers stand in each of them */
+static inline uint64_t vs_pkt_written(const struct vs_pkt *pkt)
+{
+	return pkt->len + (uint64_t)pkt->debt.hdrs * (vs_pkt_segments(pkt) - 1u);
 }
 
 /**

@@ -4,9 +4,13 @@
 import time
 
 import pytest
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
 
 from evil import chain
 from frames import BROADCAST, STRANGER, frame, mac, text
+from offloads import GSO_TCP4, SENDS, TAKES, partial
 from spec import Client, Spec
 from vsguest import DESC_WRITE
 
@@ -30,9 +34,9 @@ class Source:
         self.guest = guest
         self.rings = [guest.rings[2 * n + 1] for n in range(pairs)]
 
-    def load(self, data, cuts=()):
+    def load(self, data, cuts=(), hdr=bytes(12)):
         """Put a frame and its virtio header into descriptors of these lengths, and a last one."""
-        data = bytes(12) + data
+        data = bytes(hdr) + data
         gpa = self.guest.alloc(len(data))
         self.guest.write(gpa, data)
         segs = []
@@ -106,10 +110,34 @@ def pairs(sink):
     return frame(sink, mac(1), PLAIN), ()
 
 
+def owing(dst, payload, size):
+    """A TCP frame that is to be cut into segments of so many bytes."""
+    pkt = Ether(src=text(mac(1)), dst=text(dst)) / IP(src="10.0.0.1", dst="10.0.0.2")
+    data, hdr = partial(pkt / TCP(flags="A") / Raw(bytes(payload)), gso_type=GSO_TCP4,
+                        gso_size=size)
+    return data, (), bytes(hdr).ljust(12, b"\0")
+
+
+def segments(sink):
+    """The most segments, of the least size, for a receiver that takes none whole."""
+    return owing(sink, 256 * 48, 48)
+
+
+def few_segments(sink):
+    """Short frames of tiny segments."""
+    return owing(sink, 256, 48)
+
+
+def segments_for_all(_):
+    """The same for everybody."""
+    return owing(BROADCAST, 256 * 48, 48)
+
+
 # Frames of the first for each of one of the others, if each visit counted the same, and the most
 # that it may be. It does not depend on who else has the processor, as the cycles below do.
 CASES = {large: (1 / 8, 1 / 10), broadcast: (0.6, 0.3), unknown: (1, 0.5), pieces: (1, 0.5),
-         pairs: (8, 2)}
+         pairs: (8, 2), segments: (0.6, 0.03), few_segments: (1, 0.3),
+         segments_for_all: (0.1, 0.003)}
 
 
 @pytest.mark.parametrize("what", CASES)
@@ -117,14 +145,16 @@ def test_one_of_eight(lan, what):
     """The rest get equal shares, and the one that costs most gets no more than they do."""
     n_pairs = 8 if what is pairs else 1
     sinks = [lan.add(f"sink{n}", "mac", text(mac(0x99 + n)), "mtu", 65535, mac=mac(0x99 + n),
-                     ring_size=SINK_RING, rx_shape=[256], tx_buf_len=256, mem_mib=64)
+                     ring_size=SINK_RING, rx_shape=[256], tx_buf_len=256, mem_mib=64,
+                     without=TAKES["all"])
              for n in range(2)]
     parts = [Sink(one) for one in sinks]
     for n in range(GUESTS):
         first = n == 0
         one = lan.add(f"g{n}", "storm", 0, "mtu", 65535, mac=mac(n + 1),
                       ring_size=4096 if first else RING, rx_shape=[256], tx_buf_len=256,
-                      mem_mib=128, queue_pairs=n_pairs if first else 1)
+                      mem_mib=128, queue_pairs=n_pairs if first else 1, without=TAKES["all"],
+                      add=SENDS if first else 0)
         source = Source(one, n_pairs if first else 1)
         source.load(*(what(sinks[0].mac) if first else (frame(sinks[1].mac, one.mac, PLAIN), ())))
         parts.append(source)

@@ -172,7 +172,8 @@ BAD = {
                         "gso_header"),
     "field elsewhere": (dict(csum_offset=18, gso_type=1, gso_size=100), "gso_header"),
     "no size": (dict(gso_type=1, gso_size=0), "gso_size"),
-    "too many": (dict(gso_type=1, gso_size=1), "gso_size"),
+    "too small": (dict(gso_type=1, gso_size=47), "gso_size"),
+    "too many": (dict(gso_type=1, gso_size=50), "gso_size"),
 }
 
 
@@ -181,7 +182,7 @@ BAD = {
 def test_claims_that_do_not_agree(world, lan, takes, name):
     """A header that does not agree with its frame is refused by name."""
     a, b = world(TAKES[takes])
-    sent, hdr = partial(Ether(bytes(ether(lan) / ip(4) / TCP(flags="A") / Raw(noise(3000)))))
+    sent, hdr = partial(Ether(bytes(ether(lan) / ip(4) / TCP(flags="A") / Raw(noise(13000)))))
     for key, value in BAD[name][0].items():
         setattr(hdr, key, value)
     assert cross(a, [], b) == [[]]

@@ -295,6 +295,7 @@ void sf_begin(struct sf *s)
 {
 	s->burst->n = s->burst->n_ext = 0;
 	s->ctx->flooded_bytes = 0;
+	s->ctx->n_made = 0;
 	s->ctx->n_touched = 0;
 	memset(s->ctx->out, 0, sizeof(s->ctx->out));
 }

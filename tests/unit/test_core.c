@@ -284,7 +284,8 @@ static void test_drop_sides(void **state)
 					  "rx_small",    "rx_pieces",   "ring_broken",
 					  "mem_lost",    "vlan_out",    "host_full",
 					  "host_down",   "uplink_full", "uplink_size",
-					  "uplink_down", "tx_busy",     "gso_failed"};
+					  "uplink_down", "tx_busy",     "gso_failed",
+					  "cut_budget"};
 	unsigned int found = 0;
 	unsigned int r;
 	unsigned int i;

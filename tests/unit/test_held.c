@@ -56,6 +56,21 @@ static void send_numbered(struct sf *s, unsigned int to, unsigned int n, unsigne
 	sf_visit(s, FROM, 0);
 }
 
+/* @n broadcasts with a tag of @vid. */
+static void send_tagged(struct sf *s, uint16_t vid, unsigned int n)
+{
+	sf_begin(s);
+	while (n--) {
+		uint8_t *hdr = sf_frame(s, FROM, sf_broadcast(), sf_mac(FROM), LEN)->hdr;
+
+		hdr[12] = 0x81;
+		hdr[13] = 0;
+		hdr[14] = (uint8_t)(vid >> 8);
+		hdr[15] = (uint8_t)vid;
+	}
+	sf_visit(s, FROM, 0);
+}
+
 static void expect_order(const struct sf *s, unsigned int port, unsigned int n, unsigned int first)
 {
 	unsigned int i;
@@ -309,6 +324,48 @@ static void test_review(void **state)
 	free_switch(s);
 }
 
+/* The port is moved to another switch and keeps its id: what is of the old one stays there. */
+static void test_review_other_switch(void **state)
+{
+	static const uint16_t list[] = {10, 20, 0};
+	static uint16_t fid_of_vid[VS_VIDS_MAX];
+	struct sf *s = new_switch();
+	struct vs_trunk moved;
+
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	send_numbered(s, TO, 3, 0, LEN);
+	vs_held_review(s->ctx);
+	assert_int_equal(s->stats[TO].held, 3);
+	s->conf->port[TO].sw = 1;
+	s->conf->port[TO].fid = SF_FID + 1;
+	vs_held_review(s->ctx);
+	assert_int_equal(sf_drops(s, TO, VS_DROP_VLAN_OUT), 3);
+	assert_int_equal(s->ctx->n_held, 0);
+	s->conf->port[TO].sw = 0;
+	s->conf->port[TO].fid = SF_FID;
+	sf_audit(s);
+
+	/* The same with a tag. */
+	sf_trunk(s, FROM, list, 0);
+	sf_trunk(s, TO, list, 0);
+	sf_domains(s);
+	moved = *s->conf->port[TO].trunk;
+	memcpy(fid_of_vid, moved.fid_of_vid, sizeof(fid_of_vid));
+	fid_of_vid[10]++;
+	moved.fid_of_vid = fid_of_vid;
+	send_tagged(s, 10, 2);
+	send_tagged(s, 20, 1);
+	assert_int_equal(s->stats[TO].held, 3);
+	vs_held_review(s->ctx);
+	assert_int_equal(s->stats[TO].held, 3);
+	s->conf->port[TO].trunk = &moved;
+	vs_held_review(s->ctx);
+	assert_int_equal(sf_drops(s, TO, VS_DROP_VLAN_OUT), 5);
+	assert_int_equal(s->stats[TO].held, 1);
+	sf_audit(s);
+	free_switch(s);
+}
+
 static void test_review_keeps_order(void **state)
 {
 	struct sf *s = new_switch();
@@ -416,6 +473,7 @@ int main(void)
 		cmocka_unit_test(test_no_buffers),
 		cmocka_unit_test(test_memory_lost),
 		cmocka_unit_test(test_review),
+		cmocka_unit_test(test_review_other_switch),
 		cmocka_unit_test(test_review_keeps_order),
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_takes_less_now),

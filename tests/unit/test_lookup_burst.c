@@ -150,10 +150,39 @@ static void test_burst_is_its_frames(void **state)
 	free(burst);
 }
 
+/* A frame that is to be cut counts as what is made of it, for the storm limit and the budget. */
+static void test_segments_count(void **state)
+{
+	const struct vs_debt debt = {.csum = VS_CSUM_PARTIAL,
+				     .gso = VS_GSO_TCP4,
+				     .hdrs = 54,
+				     .gso_size = 48};
+	struct sf *s = sf_new();
+	unsigned int passed = 0;
+	unsigned int i;
+
+	sf_begin(s);
+	sf_frame(s, 1, sf_mac(99), sf_mac(1), 54 + 256 * 48)->debt = debt;
+	vs_lookup(s->ctx, s->burst);
+	assert_int_equal(s->ctx->flooded_bytes, 5 * 256 * (54 + 48));
+
+	s->conf->port[1].storm_pps = 100;
+	sf_begin(s);
+	for (i = 0; i < 20; i++)
+		sf_frame(s, 1, sf_broadcast(), sf_mac(1), 54 + 10 * 48)->debt = debt;
+	vs_lookup(s->ctx, s->burst);
+	for (i = 0; i < 20; i++)
+		passed += s->burst->pkt[i].drop == VS_DROP_NONE;
+	assert_int_equal(passed, 10);
+	assert_int_equal(sf_drops(s, 1, VS_DROP_STORM), 10);
+	sf_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_burst_is_its_frames),
+		cmocka_unit_test(test_segments_count),
 	};
 
 	return cmocka_run_group_tests(tests, sf_setup, NULL);

@@ -267,6 +267,33 @@ static void test_headers(void **state)
 	end(b);
 }
 
+/* Segments that are hardly longer than nothing are not made; who needs no cut needs no size. */
+static void test_tiny_segments(void **state)
+{
+	struct bench *b = make();
+	struct vs_pkt *least = owing(b, 4, 0, 14 + 40 + 100);
+	struct vs_pkt *less = owing(b, 4, 0, 14 + 40 + 100);
+	struct vs_pkt *whole = owing(b, 6, 0, 14 + 60 + 47);
+	struct vs_pkt *none = owing(b, 4, 0, 14 + 40);
+
+	rights = VS_OFFLOAD_ALL;
+	least->vnet.hdr.gso_size = VS_SEGMENT_BYTES_MIN;
+	less->vnet.hdr.gso_size = VS_SEGMENT_BYTES_MIN - 1;
+	whole->vnet.hdr.gso_size = VS_SEGMENT_BYTES_MIN - 1;
+	none->vnet.hdr.gso_size = 0;
+	vs_offload_ingress(b->ctx, b->burst);
+	assert_int_equal(least->drop, VS_DROP_NONE);
+	assert_int_equal(vs_pkt_segments(least), 3);
+	assert_int_equal(vs_pkt_written(least), 100 + 3 * 54);
+	assert_int_equal(less->drop, VS_DROP_GSO_SIZE);
+	assert_int_equal(whole->drop, VS_DROP_NONE);
+	assert_int_equal(whole->debt.gso, VS_GSO_NONE);
+	assert_int_equal(vs_pkt_segments(whole), 1);
+	assert_int_equal(vs_pkt_written(whole), whole->len);
+	assert_int_equal(none->drop, VS_DROP_GSO_SIZE);
+	end(b);
+}
+
 /* Only one who is believed can say that a checksum is good. */
 static void test_good(void **state)
 {
@@ -297,6 +324,7 @@ int main(void)
 		cmocka_unit_test(test_rights),
 		cmocka_unit_test(test_every_csum),
 		cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_tiny_segments),
 		cmocka_unit_test(test_good),
 	};
 

@@ -296,7 +296,7 @@ static void test_audit_of_a_mixture(void **state)
 
 		if (r == VS_DROP_VNET_SHORT || r == VS_DROP_CHAIN_DESCS || r == VS_DROP_RX_PIECES ||
 		    r == VS_DROP_GSO_FAILED || r == VS_DROP_RING_BROKEN || r == VS_DROP_FRAME_CUT ||
-		    r >= VS_DROP_HOST_FULL ||
+		    r == VS_DROP_CUT_BUDGET || r >= VS_DROP_HOST_FULL ||
 		    (r >= VS_DROP_VLAN_DENIED && r <= VS_DROP_VLAN_UNUSED) ||
 		    r == VS_DROP_UNKNOWN_UNICAST || r == VS_DROP_TX_BUSY || r == VS_DROP_VLAN_OUT)
 			continue;
@@ -309,6 +309,49 @@ static void test_audit_of_a_mixture(void **state)
 	sf_free(s);
 }
 
+/* Frames of 256 segments: what one visit has cut is bounded, and the next begins anew. */
+static void test_cut_budget(void **state)
+{
+	enum {
+		FRAMES = VS_BURST_MAX,
+		FIT = VS_CUT_FRAMES / VS_SEGMENTS_MAX,
+		HDRS = 54,
+	};
+	struct sf *s = sf_new();
+	unsigned int visit;
+	unsigned int i;
+
+	s->dev[0].rights = VS_OFFLOAD_ALL;
+	s->conf->port[0].max_frame = 60000;
+	sf_learn(s, sf_mac(1), 1, VS_FDB_STATIC);
+	for (visit = 1; visit <= 2; visit++) {
+		sf_begin(s);
+		for (i = 0; i < FRAMES; i++) {
+			uint32_t seed = i;
+			struct vs_pkt *pkt =
+				sf_frame(s, 0, sf_mac(1), sf_mac(0), HDRS + VS_SEGMENTS_MAX * 48);
+
+			owe(pkt, &seed);
+			pkt->vnet.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+			pkt->vnet.hdr.gso_size = 48;
+			pkt->vnet.hdr.csum_start = 34;
+			pkt->vnet.hdr.csum_offset = 16;
+			pkt->hdr[47] = 0x10;
+		}
+		sf_visit(s, 0, 0);
+		assert_int_equal(s->ctx->n_made, VS_CUT_FRAMES);
+		assert_int_equal(s->stats[1].sent, visit * VS_CUT_FRAMES);
+		assert_int_equal(sf_drops(s, 1, VS_DROP_CUT_BUDGET), visit * (FRAMES - FIT));
+		sf_audit(s);
+	}
+	/* Who takes them whole is not concerned. */
+	s->dev[1].caps = VS_OFFLOAD_ALL;
+	sf_visit(s, 0, 0);
+	assert_int_equal(s->ctx->n_made, 0);
+	assert_int_equal(sf_drops(s, 1, VS_DROP_CUT_BUDGET), 2 * (FRAMES - FIT));
+	sf_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +360,7 @@ int main(void)
 		cmocka_unit_test(test_priority_tag),
 		cmocka_unit_test(test_refused_is_not_learnt),
 		cmocka_unit_test(test_audit_of_a_mixture),
+		cmocka_unit_test(test_cut_budget),
 	};
 
 	return cmocka_run_group_tests(tests, sf_setup, NULL);

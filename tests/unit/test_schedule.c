@@ -31,6 +31,9 @@ struct dev {
 	uint32_t watched;
 	uint32_t asked;
 	bool stopped;
+	uint32_t slow_us;   /* its visits take so long */
+	uint32_t made;      /* and make so many frames, */
+	struct vs_ctx *ctx; /* which are counted here */
 	bool fault;
 };
 
@@ -44,6 +47,15 @@ struct fixture {
 	bool accounts;
 };
 
+static void be_slow(const struct dev *dev)
+{
+	const uint64_t end = rte_rdtsc() + rte_get_tsc_hz() / 1000000 * dev->slow_us;
+
+	dev->ctx->n_made = dev->made;
+	while (rte_rdtsc() < end)
+		rte_pause();
+}
+
 static void dev_rx(void *arg, unsigned int pair, unsigned int fanout, struct vs_burst *burst)
 {
 	struct dev *dev = arg;
@@ -52,6 +64,8 @@ static void dev_rx(void *arg, unsigned int pair, unsigned int fanout, struct vs_
 	if (dev->there[pair] == dev->taken[pair])
 		return;
 	dev->taken[pair]++;
+	if (dev->slow_us)
+		be_slow(dev);
 	burst->pkt[0] = (struct vs_pkt){.hdr = burst->hdr[0].bytes, .len = 5, .hdr_len = 5};
 	burst->n = 1;
 }
@@ -387,6 +401,31 @@ static void test_pairs_take_turns(void **state)
 	finish(f);
 }
 
+/* What a long visit is charged with at the most: for what it took, and for what was made of that. */
+static void test_charge(void **state)
+{
+	static const uint32_t made[] = {0, 1000};
+	struct fixture *f = make();
+	unsigned int i;
+
+	f->accounts = true;
+	f->dev[3].slow_us = 5000;
+	f->dev[3].ctx = f->ctx;
+	for (i = 0; i < 2; i++) {
+		const uint64_t us = VS_CHARGE_US + VS_CHARGE_FRAME_US + made[i] * VS_CHARGE_MADE_US;
+
+		memset(f->s->share, 0, sizeof(f->s->share));
+		f->s->fair = (struct vs_fair){0};
+		f->s->conf = NULL;
+		f->dev[3].made = made[i];
+		f->dev[3].there[0]++;
+		rounds(f, 1);
+		assert_int_equal(f->dev[3].taken[0], i + 1);
+		assert_int_equal(f->s->share[3].spent, us * f->s->us_ticks);
+	}
+	finish(f);
+}
+
 static int group_setup(void **state)
 {
 	return eal_up();
@@ -403,6 +442,7 @@ int main(void)
 		cmocka_unit_test(test_other_kinds),
 		cmocka_unit_test(test_faults_of_quiet_ports),
 		cmocka_unit_test(test_pairs_take_turns),
+		cmocka_unit_test(test_charge),
 	};
 
 	return cmocka_run_group_tests_name("schedule", tests, group_setup, NULL);
