@@ -228,7 +228,7 @@ void vs_schedule_remind(const struct vs_ctx *ctx, enum vs_reminder which)
 
 /* ---- visits */
 
-/* What a visit that took @ticks and @n frames, made @made of them and moved @bytes is charged with. */
+/* The charge of a visit that took @ticks and @n frames, made @made of them and moved @bytes. */
 static uint64_t charge_of(const struct vs_schedule *s, uint64_t ticks, unsigned int n,
 			  unsigned int made, uint64_t bytes)
 {

@@ -20,8 +20,8 @@
  *
  *	pipeline:  ... release -> fixup -> tx -> fixup -> tx ... until fixup.n is 0
  *
- * What one visit may have cut is bounded: beyond VS_CUT_FRAMES frames no further packet is begun, so
- * at most the segments of one more are made.
+ * What one visit may have cut is bounded: beyond VS_CUT_FRAMES frames no further packet is begun,
+ * so at most the segments of one more are made.
  *
  * A frame that is made here is a private header of its own and the payload that it was before:
  * extents of the sender's memory, cut to size, not copied.

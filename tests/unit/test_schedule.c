@@ -401,7 +401,7 @@ static void test_pairs_take_turns(void **state)
 	finish(f);
 }
 
-/* What a long visit is charged with at the most: for what it took, and for what was made of that. */
+/* What a long visit is charged with at the most: for what it took, and what was made of that. */
 static void test_charge(void **state)
 {
 	static const uint32_t made[] = {0, 1000};
