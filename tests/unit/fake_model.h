@@ -321,6 +321,8 @@ int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view 
 		.busy_cycles = 400,
 		.frames = 4,
 		.tsc_hz = 100,
+		.state = "parked",
+		.awake_for = "",
 	};
 
 	return visit(&view, ctx);
