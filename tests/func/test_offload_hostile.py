@@ -423,9 +423,10 @@ def test_headers_in_pieces(scene, profile):
 
 # ---- while it is sent
 
-def race(scene, where, values, allowed, reasons):
+def race(scene, where, values, allowed, reasons, seldom=frozenset()):
     """Send one buffer again and again while a thread writes values to a place of it. Nothing but
-    these frames comes, nothing is dropped for other reasons, and each frame is one or the other."""
+    these frames comes, nothing is dropped for other reasons (of which some come seldom), and each
+    frame is one or the other."""
     arrived, shot, end = collections.Counter(), 0, time.monotonic() + PATIENCE
     before = scene.received()
     with scene.evil.race(where, 8, values) as thread:
@@ -436,9 +437,9 @@ def race(scene, where, values, allowed, reasons):
                 shot += HEADS
                 arrived.update(collect(scene, goal, allowed))
             drops = scene.daemon.drops("evil")
-            if len(arrived) == len(allowed) and drops.keys() == reasons:
+            if len(arrived) == len(allowed) and drops.keys() >= reasons:
                 break
-            assert drops.keys() <= reasons
+            assert drops.keys() <= reasons | seldom
             assert time.monotonic() < end, (drops, len(arrived), len(allowed))
         assert thread.stop() > 0
     assert scene.received() - before == shot
@@ -480,7 +481,8 @@ def test_header_changes_while_it_is_sent(scene):
                                                        "offload_denied"]
     # Two halves of different headers are a header, too; none of them has other segments.
     allowed = {*cut(take_apart(frame), 300), *cut(take_apart(frame), 999), frame}
-    race(scene, gpa, words(*good, *bad), allowed, {"gso_header", "gso_size", "offload_denied"})
+    race(scene, gpa, words(*good, *bad), allowed, {"gso_header", "gso_size", "offload_denied"},
+         {"csum_range"})        # a torn one: a checksum is owed, and where is another one's
 
 
 @pytest.mark.parametrize("place", ["IP", "TCP"])
