@@ -19,9 +19,9 @@ static void fill(const struct vs_port *port, struct vs_offload_view *view)
 		.hardware = port->kind->role == VS_ROLE_UPLINK,
 		.guest = port->kind->id == VS_PORT_GUEST,
 		.rights = vs_port_rights(hot),
+		.caps = vs_port_abilities(hot),
 		.used = vs_port_caps(hot),
 	};
-	view->caps = hot->ops && hot->ops->caps ? hot->ops->caps(hot->dev) : 0;
 	if (view->guest && port->dev) {
 		port->kind->info(port, &whole);
 		view->features = whole.guest.info.features;

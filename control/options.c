@@ -132,8 +132,9 @@ static enum vs_options_verdict take_metrics(const char *arg, struct vs_options *
 	return VS_OPTIONS_WRONG;
 }
 
-/* Take "N" or "N-M" at *@at as processors. Return: false: that is not what stands there. */
-static bool take_range(const char **at, struct vs_options *o)
+/* Take "N" or "N-M", below @limit, at *@at. Return: false: that is not what stands there. */
+static bool take_range(const char **at, unsigned long limit, unsigned long *ret_first,
+		       unsigned long *ret_last)
 {
 	unsigned long first;
 	unsigned long last;
@@ -144,26 +145,53 @@ static bool take_range(const char **at, struct vs_options *o)
 	first = last = strtoul(*at, &end, 10);
 	if (*end == '-' && isdigit((unsigned char)end[1]))
 		last = strtoul(end + 1, &end, 10);
-	if (last >= CPU_SETSIZE || first > last || last - first >= VS_WORKERS_MAX - o->n_workers)
+	if (last >= limit || first > last)
+		return false;
+	*ret_first = first;
+	*ret_last = last;
+	*at = end;
+	return true;
+}
+
+/* Give the numbers of a list "N,N-M,..." below @limit to @take. Return: false: it is none. */
+static bool take_list(const char *at, unsigned long limit,
+		      bool (*take)(struct vs_options *o, unsigned long first, unsigned long last),
+		      struct vs_options *o)
+{
+	unsigned long first;
+	unsigned long last;
+
+	while (take_range(&at, limit, &first, &last) && take(o, first, last)) {
+		if (*at == '\0')
+			return true;
+		if (*at++ != ',')
+			break;
+	}
+	return false;
+}
+
+static bool add_cpus(struct vs_options *o, unsigned long first, unsigned long last)
+{
+	if (last - first >= VS_WORKERS_MAX - o->n_workers)
 		return false;
 	while (first <= last)
 		o->cpu[o->n_workers++] = (int)first++;
-	*at = end;
+	return true;
+}
+
+static bool add_pollers(struct vs_options *o, unsigned long first, unsigned long last)
+{
+	while (first <= last)
+		o->poll |= 1u << first++;
 	return true;
 }
 
 /* The last --cpu counts. */
 static enum vs_options_verdict take_cpus(const char *arg, struct vs_options *o)
 {
-	const char *at = arg;
-
 	o->n_workers = 0;
-	while (take_range(&at, o)) {
-		if (*at == '\0')
-			return VS_OPTIONS_RUN;
-		if (*at++ != ',')
-			break;
-	}
+	if (take_list(arg, CPU_SETSIZE, add_cpus, o))
+		return VS_OPTIONS_RUN;
 	fprintf(stderr,
 		"vmswitchd: --cpu: '%s' is no list of at most %d processors from 0 to %d, such as "
 		"2 or 1,3-5\n",
@@ -171,40 +199,12 @@ static enum vs_options_verdict take_cpus(const char *arg, struct vs_options *o)
 	return VS_OPTIONS_WRONG;
 }
 
-/* Take "N" or "N-M" at *@at as workers that poll. Return: false: that is not what stands there. */
-static bool take_pollers(const char **at, struct vs_options *o)
-{
-	unsigned long first;
-	unsigned long last;
-	char *end;
-
-	if (!isdigit((unsigned char)**at))
-		return false;
-	first = last = strtoul(*at, &end, 10);
-	if (*end == '-' && isdigit((unsigned char)end[1]))
-		last = strtoul(end + 1, &end, 10);
-	if (last >= VS_WORKERS_MAX || first > last)
-		return false;
-	while (first <= last)
-		o->poll |= 1u << first++;
-	*at = end;
-	return true;
-}
-
 /* The last --poll counts. */
 static enum vs_options_verdict take_poll(const char *arg, struct vs_options *o)
 {
-	const char *at = arg;
-
 	o->poll = strcmp(arg, "all") == 0 ? UINT32_MAX : 0;
-	if (o->poll)
+	if (o->poll || take_list(arg, VS_WORKERS_MAX, add_pollers, o))
 		return VS_OPTIONS_RUN;
-	while (take_pollers(&at, o)) {
-		if (*at == '\0')
-			return VS_OPTIONS_RUN;
-		if (*at++ != ',')
-			break;
-	}
 	fprintf(stderr,
 		"vmswitchd: --poll: '%s' is no list of workers from 0 to %d, such as 0,2-3, nor all\n",
 		arg, VS_WORKERS_MAX - 1);

@@ -70,11 +70,6 @@ void vs_park_stats(const struct vs_park *park, struct vs_park_stats *ret_stats)
 	};
 }
 
-static void bump(uint64_t *counter, uint64_t n)
-{
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
-}
-
 static void explain(struct vs_park *park, enum vs_park_why why, uint16_t port)
 {
 	__atomic_store_n(&park->stats.why_port, port, __ATOMIC_RELAXED);
@@ -174,7 +169,7 @@ static void note_idle_rings(struct vs_park *park, const struct vs_ctx *ctx)
 
 	if (park->n_rung == 0)
 		return;
-	bump(&park->stats.idle_wakes, 1);
+	vs_stats_bump(&park->stats.idle_wakes, 1);
 	if (park->rung_s != ctx->now_s)
 		memset(park->idle_rings, 0, sizeof(park->idle_rings));
 	park->rung_s = ctx->now_s;
@@ -240,7 +235,7 @@ static void note_rings(struct vs_park *park, const struct epoll_event *ev, int n
 			park->rung[park->n_rung++] = (uint16_t)ev[i].data.u32;
 	}
 	if (park->n_rung)
-		bump(&park->stats.wakes, 1);
+		vs_stats_bump(&park->stats.wakes, 1);
 }
 
 static void sleep_now(struct vs_park *park, struct vs_ctx *ctx)
@@ -250,12 +245,12 @@ static void sleep_now(struct vs_park *park, struct vs_ctx *ctx)
 	int n;
 
 	if (!park->slept)
-		bump(&park->stats.parks, 1);
+		vs_stats_bump(&park->stats.parks, 1);
 	park->slept = true;
 	vs_rcu_offline(park->rcu, ctx->worker);
 	n = epoll_wait(park->epoll, ev, RTE_DIM(park->rung), SLEEP_MS);
 	vs_rcu_online(park->rcu, ctx->worker);
-	bump(&park->stats.asleep_cycles, rte_rdtsc() - begin);
+	vs_stats_bump(&park->stats.asleep_cycles, rte_rdtsc() - begin);
 	note_rings(park, ev, n);
 }
 

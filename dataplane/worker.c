@@ -107,12 +107,6 @@ void vs_worker_free(struct vs_worker *w)
 	rte_free(w);
 }
 
-/* Add to a counter that only this worker writes. */
-static void bump(uint64_t *counter, uint64_t n)
-{
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
-}
-
 static void serve_call(struct vs_worker *w)
 {
 	int expected = CALL_REQUESTED;
@@ -138,7 +132,7 @@ static void nap(struct vs_worker *w, uint64_t idle_ms)
 	if (idle_ms >= LONG_IDLE_MS)
 		ts.tv_nsec *= LONG_NAP_FACTOR;
 	set_state(w, VS_WORKER_NAPPING);
-	bump(&w->stats.naps, 1);
+	vs_stats_bump(&w->stats.naps, 1);
 	vs_rcu_offline(w->config.rcu, w->config.index);
 	(void)nanosleep(&ts, NULL);
 	vs_rcu_online(w->config.rcu, w->config.index);
@@ -205,10 +199,10 @@ static int worker_main(void *arg)
 		settle_down(w);
 		received = vs_schedule_round(&w->schedule, &w->ctx);
 
-		bump(&w->stats.rounds, 1);
+		vs_stats_bump(&w->stats.rounds, 1);
 		if (received) {
-			bump(&w->stats.frames, received);
-			bump(&w->stats.busy_cycles, rte_rdtsc() - w->ctx.now_tsc);
+			vs_stats_bump(&w->stats.frames, received);
+			vs_stats_bump(&w->stats.busy_cycles, rte_rdtsc() - w->ctx.now_tsc);
 			last_work = w->ctx.now_tsc;
 			work_came(w);
 		}

@@ -125,13 +125,19 @@ enum vs_stats_term {
 	VS_TERM_OFFLOAD, /* of no sum */
 };
 
-/** Add @n to *@counter, which only the calling worker writes. */
+/** Add @n to *@counter of no sum, which only the calling worker writes. */
+static inline void vs_stats_bump(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/** Add @n to *@counter of the sum @term, which only the calling worker writes. */
 static inline void vs_stats_add(enum vs_stats_term term, uint64_t *counter, uint64_t n)
 {
 	if (VS_STATS_FORGET(term))
 		return;
 	(void)term;
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+	vs_stats_bump(counter, n);
 }
 
 /** Set *@gauge, which only the calling worker writes. */
