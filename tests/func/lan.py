@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The daemon as the functional tests see it, and a switch with guests on it."""
 
+import contextlib
 import os
+import pathlib
+import tempfile
 
 import pytest
 
-from vmswitchd import Daemon
+from vmswitchd import Daemon, give
 from vsguest import Guest
 from watch import wait_for
 
@@ -32,6 +35,25 @@ class Switch(Daemon):
         """Remove all switches and ports."""
         for row in self.json("switch", "show"):
             self.check("switch", "del", row["name"], "force")
+
+
+@contextlib.contextmanager
+def own_daemon(*options, config=None):
+    """A daemon with more options, in a folder of its own; it must end well. config (pytest's): it
+    is the one under test, whose log belongs to a failure."""
+    before = config.stash.get(DAEMON, None) if config else None
+    with tempfile.TemporaryDirectory(prefix="vsw-", dir="/tmp") as folder:
+        give(folder)
+        daemon = Switch(pathlib.Path(folder))
+        daemon.options = options
+        if config:
+            config.stash[DAEMON] = daemon
+        daemon.start()
+        yield daemon
+        if daemon.alive():
+            assert daemon.stop() == 0, "vmswitchd did not end well on SIGTERM"
+        if config:
+            config.stash[DAEMON] = before
 
 
 class Lan:

@@ -6,7 +6,6 @@ first one leaves to it.
 """
 
 import pathlib
-import tempfile
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
@@ -15,10 +14,9 @@ from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
 
 from frames import BROADCAST, frame, noise
-from lan import DAEMON, Lan, Switch
+from lan import Lan, own_daemon
 from offloads import (GSO_ECN, GSO_TCP4, GSO_TCP6, GSO_UDP, OFFERED, SENDS, TAKES, finished,
                       partial, segments)
-from vmswitchd import give
 
 A, B = bytes([2, 0, 0, 0, 0, 0xa]), bytes([2, 0, 0, 0, 0, 0xb])
 
@@ -26,26 +24,16 @@ A, B = bytes([2, 0, 0, 0, 0, 0xa]), bytes([2, 0, 0, 0, 0, 0xb])
 @pytest.fixture(scope="module", name="session_daemon")
 def start_near_daemon(request):
     """The daemon under test: its uplink may be a virtio-user."""
-    with tempfile.TemporaryDirectory(prefix="vsw-", dir="/tmp") as folder:
-        give(folder)
-        daemon = Switch(pathlib.Path(folder))
-        daemon.options = ("--virtio-user",)
-        request.config.stash[DAEMON] = daemon
-        daemon.start()
+    with own_daemon("--virtio-user", config=request.config) as daemon:
         yield daemon
-        if daemon.alive():
-            assert daemon.stop() == 0
 
 
 @pytest.fixture(scope="module", name="far_daemon")
 def start_far_daemon():
     """A second daemon: it is at the other end of the card."""
-    with tempfile.TemporaryDirectory(prefix="vsw-", dir="/tmp") as folder:
-        give(folder)
-        daemon = Switch(pathlib.Path(folder))
-        daemon.start()
+    with own_daemon() as daemon:
         yield daemon
-        assert daemon.stop() == 0
+        assert daemon.alive()
 
 
 @pytest.fixture(name="far")

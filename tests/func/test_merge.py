@@ -2,9 +2,7 @@
 """Segments from a wire become few packets for a guest that takes such: taken apart again they are
 what was sent, in order; a guest that does not take them gets every frame as it came."""
 
-import os
 import re
-import signal
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
@@ -17,7 +15,7 @@ import uplinks
 from frames import BROADCAST, noise, text
 from netns import Namespace
 from offloads import NEEDS_CSUM, OFFERED, TAKES, finished, pseudo
-from uplinks import meet
+from uplinks import at_once, meet
 
 session_daemon, wire, lan = net.session_daemon, uplinks.wire, uplinks.lan
 
@@ -57,16 +55,6 @@ def flow(lan, version, port, n, tag=None):
                   flags="PA" if last else "A", options=[("Timestamp", (7, 8))])
         made.append(bytes(ether / ip / tcp / Raw(noise(SIZE // 2 if last else SIZE, seed=k))))
     return made
-
-
-def at_once(lan, frames):
-    """Send frames from the station while the switch does not look."""
-    os.kill(lan.daemon.pid, signal.SIGSTOP)
-    try:
-        for one in frames:
-            lan.station.send(one)
-    finally:
-        os.kill(lan.daemon.pid, signal.SIGCONT)
 
 
 def cut(whole, hdr):

@@ -2,8 +2,6 @@
 """`port set NAME offload …`: what a guest has negotiated stays so, and the switch does the work."""
 
 import json
-import os
-import signal
 
 import pytest
 from scapy.layers.inet import IP, TCP
@@ -16,7 +14,7 @@ import uplinks
 from frames import noise, teach, text
 from netns import Namespace
 from offloads import GSO_TCP4, GSO_TCP6, NEEDS_CSUM, SENDS, TAKES, finished, partial, segments
-from uplinks import meet
+from uplinks import at_once, meet
 
 session_daemon, wire, uplink_lan = net.session_daemon, uplinks.wire, uplinks.lan
 ALL = ["csum", "tso4", "tso6", "uso", "gro"]
@@ -154,12 +152,7 @@ def test_merging(uplink_lan, who):
             for k in range(20)]
 
     def packets():
-        os.kill(lan.daemon.pid, signal.SIGSTOP)
-        try:
-            for one in sent:
-                lan.station.send(one)
-        finally:
-            os.kill(lan.daemon.pid, signal.SIGCONT)
+        at_once(lan, sent)
         sizes = []
         while sum(sizes) < 20:
             whole = a.recv(5.0)

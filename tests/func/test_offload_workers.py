@@ -5,8 +5,6 @@ it."""
 
 import itertools
 import os
-import pathlib
-import tempfile
 import threading
 import time
 
@@ -16,11 +14,10 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from frames import cross, frame, mac, noise, teach, text
-from lan import DAEMON, Switch
+from lan import own_daemon
 from masks import MTU
 from offloads import GSO_TCP4, NEEDS_CSUM, OFFERED, SENDS, TAKES
 from verify import check_header, cut, finish, take_apart
-from vmswitchd import give
 from vsguest import F_GUEST_CSUM, F_GUEST_TSO4, Hdr
 
 pytestmark = pytest.mark.once
@@ -36,15 +33,8 @@ RESTARTS = 24
 @pytest.fixture(scope="module")
 def session_daemon(request):
     """A daemon with two workers."""
-    with tempfile.TemporaryDirectory(prefix="vsw-", dir="/tmp") as folder:
-        give(folder)
-        daemon = Switch(pathlib.Path(folder))
-        daemon.options = ("--cpu", f"{CPUS[0]},{CPUS[-1]}")
-        request.config.stash[DAEMON] = daemon
-        daemon.start()
+    with own_daemon("--cpu", f"{CPUS[0]},{CPUS[-1]}", config=request.config) as daemon:
         yield daemon
-        if daemon.alive():
-            assert daemon.stop() == 0, "vmswitchd did not end well on SIGTERM"
 
 
 class Sender:

@@ -2,18 +2,17 @@
 """Workers that have nothing to do: they sleep until something comes, whoever it comes from, and
 say what keeps them awake."""
 
+import contextlib
 import os
 import pathlib
 import statistics
-import tempfile
 import threading
 import time
 
 import pytest
 
 from frames import frame, mac
-from lan import Lan, Switch
-from vmswitchd import give
+from lan import Lan, own_daemon
 from vsguest import F_EVENT_IDX, Req, vring_fd
 from watch import wait_for
 
@@ -53,18 +52,8 @@ def delivery_us(a, b, seed):
 @pytest.fixture
 def launch():
     """Start a daemon with more options."""
-    with tempfile.TemporaryDirectory(prefix="vsw-", dir="/tmp") as folder:
-        daemon = Switch(pathlib.Path(folder))
-        give(folder)
-
-        def start(*words):
-            daemon.options = words
-            daemon.start()
-            return daemon
-
-        yield start
-        if daemon.alive():
-            assert daemon.stop() == 0, "vmswitchd did not end well on SIGTERM"
+    with contextlib.ExitStack() as stack:
+        yield lambda *words: stack.enter_context(own_daemon(*words))
 
 
 def acquaint(a, b):

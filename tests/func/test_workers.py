@@ -2,15 +2,12 @@
 """Several workers: who visits what, frames of two workers for one port, and changes meanwhile."""
 
 import os
-import pathlib
-import tempfile
 
 import pytest
 
 from frames import BROADCAST, Traffic, cross, frame, mac, teach
-from lan import DAEMON, Switch
+from lan import own_daemon
 from test_vsgen import start as vsgen_start
-from vmswitchd import give
 from vsgen import compare, port_sums
 
 start = vsgen_start
@@ -22,15 +19,8 @@ LISTS = {"two processors": f"{CPUS[0]},{CPUS[-1]}", "one processor": f"{CPUS[0]}
 @pytest.fixture(scope="module", params=LISTS)
 def session_daemon(request):
     """A daemon with two workers, on a processor each, or both on one."""
-    with tempfile.TemporaryDirectory(prefix="vsw-", dir="/tmp") as folder:
-        give(folder)
-        daemon = Switch(pathlib.Path(folder))
-        daemon.options = ("--cpu", LISTS[request.param])
-        request.config.stash[DAEMON] = daemon
-        daemon.start()
+    with own_daemon("--cpu", LISTS[request.param], config=request.config) as daemon:
         yield daemon
-        if daemon.alive():
-            assert daemon.stop() == 0, "vmswitchd did not end well on SIGTERM"
 
 
 def workers(daemon):

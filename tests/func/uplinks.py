@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -211,6 +212,16 @@ def exchange(sender, frames, *receivers, tag=b""):
                 break
             got[-1].append(one)
     return got
+
+
+def at_once(lan, frames):
+    """Send frames from the station while the switch does not look."""
+    os.kill(lan.daemon.pid, signal.SIGSTOP)
+    try:
+        for one in frames:
+            lan.station.send(one)
+    finally:
+        os.kill(lan.daemon.pid, signal.SIGCONT)
 
 
 def meet(lan, *guests):

@@ -9,48 +9,7 @@
 
 #include <cmocka.h>
 
-enum {
-	WORDS_MAX = 32,
-};
-
-static struct cli cli;
-static struct vs_request req;
-
-/* Words are separated by single spaces. */
-static enum cli_parsed parse(const char *line)
-{
-	static char copy[8192];
-	char *argv[WORDS_MAX], *word, *rest = copy;
-	int argc = 0;
-
-	snprintf(copy, sizeof(copy), "%s", line);
-	while ((word = strsep(&rest, " ")) != NULL && line[0])
-		argv[argc++] = word;
-	cli.error[0] = '\0';
-	return cli_parse(&cli, argc, argv);
-}
-
-/* The line is right, and the daemon's policy agrees with it. */
-static void good(const char *line, enum vs_cmd cmd)
-{
-	struct vs_refusal refusal = {0};
-
-	if (parse(line) != CLI_PARSED)
-		fail_msg("'%s' refused: %s", line, cli.error);
-	assert_int_equal(cli.verb->cmd, cmd);
-	cli.msg.nlh->nlmsg_flags = NLM_F_REQUEST;
-	if (vs_request_parse(cli.msg.nlh, &req, &refusal))
-		fail_msg("'%s' makes a request that is refused: %s", line, refusal.text);
-	assert_int_equal(req.policy->cmd, cmd);
-}
-
-static void bad(const char *line, const char *text)
-{
-	if (parse(line) != CLI_WRONG)
-		fail_msg("'%s' was accepted", line);
-	if (!strstr(cli.error, text))
-		fail_msg("'%s' gives '%s', which does not say '%s'", line, cli.error, text);
-}
+#include "tests/unit/cli_line.h"
 
 /* What a line switches, as a request and as a line again. */
 static void offloads(const char *line, uint32_t on, uint32_t off, const char *shown)
