@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Programs that the benchmark starts. Each is ended by its number, none outlives the benchmark."""
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -15,6 +16,22 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 class BenchError(Exception):
     """Something the benchmark needs does not do what it must; the text says what."""
+
+
+@contextlib.contextmanager
+def interrupts_wait():
+    """Ctrl-C and SIGTERM have their effect after the body: a program that was begun is on the list of
+    those to stop."""
+    heard = []
+    former = {one: signal.signal(one, lambda *what: heard.append(what))
+              for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in former.items():
+            signal.signal(one, handler)
+    for what in heard:
+        signal.raise_signal(what[0])
 
 
 def _prepare(cpu):
@@ -38,12 +55,12 @@ class Programs:
             raise BenchError(f"{argv[0]} is not there")
         if own_net and os.geteuid() == 0:
             argv = ["unshare", "--net", "--", *argv]
-        with open(log, "ab") as err:
+        with open(log, "ab") as err, interrupts_wait():
             process = subprocess.Popen(
                 argv, stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if pipes else err, stderr=err, start_new_session=True,
                 env={**os.environ, **(env or {})}, preexec_fn=lambda: _prepare(cpu))
-        self.running.append(process)
+            self.running.append(process)
         return process
 
     def stop(self, process, timeout=10):

@@ -567,6 +567,18 @@ def test_report_with_a_double(tmp_path):
     assert {row["peer"] for row in found["results"]} == {"vmswitch"}
 
 
+def test_interrupted_while_a_program_begins(tmp_path, monkeypatch):
+    """What was begun is on the list of those to stop, whatever the moment."""
+    monkeypatch.setattr(procs, "_prepare", lambda cpu: os.kill(os.getppid(), signal.SIGINT))
+    programs = procs.Programs()
+    with pytest.raises(KeyboardInterrupt):
+        programs.start(["sleep", "1000"], tmp_path / "log")
+    one, = programs.running
+    assert one.poll() is None
+    programs.stop_all()
+    assert one.returncode == -signal.SIGTERM and not programs.running
+
+
 def test_interrupted_run_leaves_nothing_and_still_reports(tmp_path):
     before = machine.NR_HUGEPAGES.read_text()
     one = run_bench(tmp_path, "--vsgen", str(DOUBLE), "--peers", "vmswitch", "--windows", "400",
