@@ -168,7 +168,8 @@ def scripts(report, folder):
 def line_scripts(report, folder):
     """Scaling, latency, loss."""
     found = []
-    scale = table(report, "mpps", lambda row: row["workload"].startswith("scale-"))
+    scale = table(report, "mpps", lambda row: row["workload"].startswith("scale-")
+                  and "x" in row)
     if scale:
         found.append(("scaling.png", line_script(
             series_of(scale, lambda row: row["x"], lambda row: row["median"]),

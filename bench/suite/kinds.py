@@ -2,6 +2,7 @@
 """What is done for each kind of workload. Each function takes the session, the workload, the peer
 and the number of the round, and adds samples to the session."""
 
+import dataclasses
 import threading
 import time
 
@@ -13,6 +14,8 @@ from .workloads import RATES_MPPS
 
 # A point of the loss curve at which less of the rate than this was offered is left out.
 OFFERED_MIN = 0.99
+# Windows of the loss curve: so short that the median one is free of what the host takes away.
+LOSS_WINDOW_MS, LOSS_WINDOWS = 30, 60
 IDLE_SECONDS = 3
 QUIET_SECONDS = 1.5
 RECONFIG_PAUSE = 0.25
@@ -104,11 +107,12 @@ def latency(session, workload, peer, round_no):
 def loss_curve(session, workload, peer, round_no):
     """What is lost at fixed offered rates, frames that the switch did not take in time included.
     Where the generator itself cannot offer so much, there is no point."""
+    mode = dataclasses.replace(session.mode, window_ms=min(LOSS_WINDOW_MS, session.mode.window_ms))
     with running(session.lab, peer, workload) as generator:
         session.commands(workload, peer, generator)
         for rate in RATES_MPPS:
-            trial = measure(session.lab, generator, peer, session.mode, {"rate": rate * 1e6},
-                            windows=max(4, session.mode.windows // 2))
+            trial = measure(session.lab, generator, peer, mode, {"rate": rate * 1e6},
+                            windows=LOSS_WINDOWS)
             note(session, workload, peer, round_no, trial)
             for where, windows in bins.by_bin(trial.windows).items():
                 share = loss(windows)

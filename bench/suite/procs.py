@@ -20,8 +20,8 @@ class BenchError(Exception):
 
 @contextlib.contextmanager
 def interrupts_wait():
-    """Ctrl-C and SIGTERM have their effect after the body: a program that was begun is on the list of
-    those to stop."""
+    """Ctrl-C and SIGTERM have their effect after the body: a program that was begun is then on the
+    list of those to stop."""
     heard = []
     former = {one: signal.signal(one, lambda *what: heard.append(what))
               for one in (signal.SIGINT, signal.SIGTERM)}

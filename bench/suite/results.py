@@ -91,18 +91,18 @@ def busy_bound(row, busy):
 
 def rate_rows(samples):
     """The 0.5 % rate and the rate without loss, as ranges: the highest offered rate that held, and
-    the lowest that did not. A window's loss is one that a stall of the host makes, so the median
-    window decides; only the lower end of the rate without loss is that of whole trials. All bins
-    together, for the placement changes within the curve."""
+    the lowest that did not; the figure is the highest that held. A window's loss may be one that a
+    stall of the host makes, so the median window decides; only the lower end of the range of the
+    rate without loss is that of whole trials. All bins together, for the placement changes within
+    the curve."""
     whole, result = curves(samples, "loss"), []
     for (workload, peer), curve in sorted(curves(samples, "loss_median").items()):
         for metric, limit in (("pdr_mpps", PDR_LOSS), ("no_loss_mpps", 0.0)):
-            low, high = bounds(curve, limit)
-            if limit == 0:
-                low = bounds(whole[(workload, peer)], limit)[0]
+            held, high = bounds(curve, limit)
+            low = bounds(whole[(workload, peer)], limit)[0] if limit == 0 else held
             unit, better = METRICS[metric]
             result.append({"workload": workload, "peer": peer, "bin": "all", "metric": metric,
-                           "unit": unit, "better": better, "median": low, "spread": [low, high],
+                           "unit": unit, "better": better, "median": held, "spread": [low, high],
                            "min": low, "max": high, "runs": len(curve), "labels": [],
                            "command": []})
     return result

@@ -24,7 +24,7 @@ IN_FLIGHT = 1024
 # A TAP interface queues 500 frames for the switch, a veth with an XDP program 256.
 IN_FLIGHT_TAP = 512
 IN_FLIGHT_VETH = 256
-RATES_MPPS = (0.5, 1, 2, 4, 6, 8, 12)
+RATES_MPPS = (0.5, 1, 2, 4, 6, 8, 10, 12, 16)
 SCALE = (2, 4, 8, 16, 32, 64)
 SCALE_FULL = (128, 256, 384)
 # As many queue pairs as there can be, of guests that have several.

@@ -119,7 +119,7 @@ def test_rates_are_ranges_of_the_median_window():
     rows = {r["metric"]: r for r in results.rows(STALLED + TYPICAL, "vmswitch")
             if r["bin"] == "all"}
     assert rows["pdr_mpps"]["spread"] == [4, 6]
-    assert rows["no_loss_mpps"]["spread"] == [1, 4]
+    assert rows["no_loss_mpps"]["spread"] == [1, 4] and rows["no_loss_mpps"]["median"] == 2
 
 
 def offered(sent, lost=0, not_sent=0, late=0):
@@ -635,11 +635,15 @@ def test_restart_with_a_double(tmp_path):
 def test_charts_of_lines(tmp_path):
     data = STALLED + [{"workload": f"scale-{x}", "peer": "vmswitch", "round": 0, "bin": "near",
                        "metric": "mpps", "value": 9.0, "x": x} for x in (2, 4)]
+    # Guests of several queue pairs are no point of that line.
+    data += [{"workload": "scale-128x4", "peer": "vmswitch", "round": 0, "bin": "near",
+              "metric": "mpps", "value": 9.0}]
     found = {"results": results.rows(data, "vmswitch"), "guests": {}, "ours": "vmswitch"}
-    assert [name for name, _ in charts.scripts(found, tmp_path)] == ["scaling.png", "loss.png"]
+    assert [name for name, _ in charts.scripts(found, tmp_path)] == [
+        "throughput.png", "scaling.png", "loss.png"]
     paths, why = charts.draw(found, tmp_path)
     if not why:
-        assert [path.read_bytes()[:4] for path in paths] == [b"\x89PNG"] * 2
+        assert [path.read_bytes()[:4] for path in paths] == [b"\x89PNG"] * 3
 
 
 def run_ways(out, *words):
