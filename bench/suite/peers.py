@@ -68,8 +68,8 @@ class Peer:
         self.commands.append(" ".join(map(str, argv)))
         if self.net is not None:
             argv, options["own_net"] = [*self.net.words_of_switch, *argv], False
-        process = self.lab.programs.start(argv, self.dir / f"{self.name}.log",
-                                          cpu=self.lab.switch_cpu, **options)
+        options.setdefault("cpu", self.lab.switch_cpu)
+        process = self.lab.programs.start(argv, self.dir / f"{self.name}.log", **options)
         self.processes.append(process)
         return process
 
@@ -115,6 +115,7 @@ class VmSwitch(Peer):
     ways, enters = frozenset((*WAYS, STACKS)), True
     options = ()
     ports = 0
+    home = {}
 
     def __init__(self, lab, build=None, name=None):
         super().__init__(lab)
@@ -124,6 +125,10 @@ class VmSwitch(Peer):
     def program(self, name):
         """Path of one of our programs."""
         return self.build / "control" / name
+
+    def cpus(self):
+        """Processors of the workers."""
+        return [self.lab.switch_cpu]
 
     def missing(self):
         for name in ("vmswitchd", "vmswitch"):
@@ -143,7 +148,8 @@ class VmSwitch(Peer):
         log, self.ports = self.dir / f"{self.name}.log", len(sockets)
         before = log.read_text(errors="replace").count("ready: version") if log.exists() else 0
         process = self.launch([self.program("vmswitchd"), "--socket", self.dir / "control.sock",
-                               "--cpu", self.lab.switch_cpu, *self.options])
+                               "--cpu", ",".join(map(str, self.cpus())), *self.options],
+                              **self.home)
         wait_until(lambda: log.read_text(errors="replace").count("ready: version") > before, 30,
                    f"vmswitchd is not ready: {tail(log)}", process)
         if '"lan"' not in self.ctl("-j", "switch", "show"):
@@ -218,6 +224,27 @@ class VmSwitchAwake(VmSwitch):
     name, title = "vmswitch-nap0", "vmswitchd --nap 0: the worker never sleeps"
     options = ("--nap", "0")
     variant = True
+
+
+class VmSwitchTwo(VmSwitch):
+    """Two workers on both processors: the generator shares its own with one of them."""
+
+    name, title = "vmswitch-two", "vmswitchd, two workers, one on the generator's processor"
+    variant = True
+    home = {"cpu": None}
+
+    def cpus(self):
+        return [self.lab.switch_cpu, self.lab.generator_cpu]
+
+
+class VmSwitchTwoOnOne(VmSwitch):
+    """Two workers that have to wait for each other's turns on one processor."""
+
+    name, title = "vmswitch-two-on-one", "vmswitchd, two workers on the switch's processor"
+    variant = True
+
+    def cpus(self):
+        return [self.lab.switch_cpu] * 2
 
 
 class VmSwitchPlain(VmSwitch):

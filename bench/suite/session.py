@@ -62,8 +62,9 @@ class Session:
 
     def note_run(self, workload, peer, round_no, trial):
         """The windows of a run, for those who doubt."""
-        rows = [{key: window.get(key) for key in ("seconds", "sent", "received", "lost", "bin",
-                                                  "gen_busy", "cycles_per_frame", "probe_ns")}
+        rows = [{key: window.get(key) for key in ("seconds", "sent", "received", "lost",
+                                                  "not_sent", "late", "bin", "gen_busy",
+                                                  "cycles_per_frame", "probe_ns")}
                 for window in trial.windows]
         self.runs.append({"workload": workload.name, "peer": peer.name, "round": round_no,
                           "steal": trial.steal, "disturbed": trial.why, "tries": trial.tries,

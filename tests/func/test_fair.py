@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One guest among eight does what costs the switch most; the other seven keep equal shares."""
 
+import os
 import time
 
 import pytest
@@ -21,7 +22,9 @@ GUESTS = 8
 RING = 32768
 SINK_RING = 4096
 TRIES = 3
-WINDOW = 0.3            # seconds that shares are measured over
+# Seconds that shares are measured over. What the host takes away in one visit is that port's for
+# good only at the end of it, so longer ones are for figures.
+WINDOW = float(os.environ.get("VMSWITCH_FAIR_WINDOW", "0.3"))
 ROOM = 70000
 PLAIN = 64
 
