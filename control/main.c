@@ -14,6 +14,7 @@
 #include "control/server.h"
 #include "control/store.h"
 #include "control/version.h"
+#include "dataplane/core/flow.h"
 #include "dataplane/core/log.h"
 #include "dataplane/core/rcu.h"
 #include "dataplane/guest/guest.h"
@@ -372,6 +373,8 @@ static int start(struct daemon *d)
 	if (err)
 		return status_of_store(err);
 	err = complain(vs_sigbus_install(), "SIGBUS handler");
+	if (!err)
+		err = complain(vs_flow_init(), "random numbers");
 	if (!err)
 		err = start_eal(&d->options, d->run_dir);
 	if (!err) {

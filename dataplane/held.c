@@ -3,14 +3,15 @@
  * DOC: theory of operation
  *
  * Several workers may have frames for one port, and only one at a time can write to its ring or
- * queue. Who finds it taken (every fate is tx_busy) does not wait: the other worker may have been
+ * queue. Who finds it taken (the fate is tx_busy) does not wait: the other worker may have been
  * preempted in the middle, for as long as the scheduler likes. It copies the frames into buffers of
  * its own, since the sender's descriptors are given back at the end of the visit, and goes on.
  *
  *	queue[port]:  first -> frame -> frame -> frame <- last     chunk[]: | frame, bytes | bytes |
  *
  * Order: while frames of this worker wait for a port, later ones for it go behind them. A flow
- * comes from one queue pair, which one worker visits, so its frames never overtake each other.
+ * comes from one queue pair, which one worker visits, so its frames never overtake each other. Of a
+ * guest with several receive rings some may be free: frames for these go, the others stay in front.
  *
  * They are tried again at the beginning of each tx stage and at the end of each round; a worker
  * that holds some does not sleep. So a frame waits for a visit or two, or until a preempted holder
@@ -259,20 +260,28 @@ static void rotate(struct vs_held *held, uint16_t port)
 	q->last = first;
 }
 
-/* The oldest frame for @port is done with. */
-static void remove_first(struct vs_ctx *ctx, uint16_t port)
+/* The frame for @port behind the one at @before (NONE: the oldest) is done with. */
+static void remove_behind(struct vs_ctx *ctx, uint16_t port, uint16_t before)
 {
 	struct vs_held *held = ctx->held;
 	struct queue *q = &held->queue[port];
-	struct held_frame *f = frame_at(held, q->first);
-	uint16_t next = f->next;
+	uint16_t *link = before == NONE ? &q->first : &frame_at(held, before)->next;
+	struct held_frame *f = frame_at(held, *link);
 
 	q->chunks = (uint16_t)(q->chunks - f->pkt.n_ext);
+	*link = f->next;
+	if (f->next == NONE)
+		q->last = before;
 	free_chunks(held, f);
-	q->first = next;
-	if (next == NONE)
+	if (q->first == NONE)
 		forget_port(held, port);
 	count_held(ctx, port, -1);
+}
+
+/* The oldest frame for @port is done with. */
+static void remove_first(struct vs_ctx *ctx, uint16_t port)
+{
+	remove_behind(ctx, port, NONE);
 }
 
 /* Make room for a frame, copy it, and put it at the end. */
@@ -341,6 +350,29 @@ static unsigned int gather(struct vs_held *held, const struct vs_port_hot *port,
 	return n;
 }
 
+/*
+ * The @n oldest frames for @port were offered to it. Another worker may be in the way of some, which
+ * stay in front, in their order. Return: are there any?
+ */
+static bool settle_offered(struct vs_ctx *ctx, const struct vs_port_hot *port,
+			   struct vs_pkt *const *pkt, unsigned int n, const uint8_t *fate)
+{
+	uint16_t before = NONE;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (fate[i] == VS_DROP_TX_BUSY) {
+			const struct queue *q = &ctx->held->queue[port->id];
+
+			before = before == NONE ? q->first : frame_at(ctx->held, before)->next;
+			continue;
+		}
+		vs_tx_settle(ctx, port, &pkt[i], 1, &fate[i]);
+		remove_behind(ctx, port->id, before);
+	}
+	return before != NONE;
+}
+
 /* Deliver what waits for one port. Return: true when nothing is left. */
 static bool flush(struct vs_ctx *ctx, const struct vs_port_hot *port)
 {
@@ -359,11 +391,8 @@ static bool flush(struct vs_ctx *ctx, const struct vs_port_hot *port)
 			continue;
 		}
 		port->ops->tx(port->dev, hint, pkt, n, fate);
-		if (fate[0] == VS_DROP_TX_BUSY)
+		if (settle_offered(ctx, port, pkt, n, fate))
 			return false;
-		vs_tx_settle(ctx, port, pkt, n, fate);
-		while (n--)
-			remove_first(ctx, port->id);
 	}
 	return true;
 }

@@ -43,7 +43,11 @@ static inline uint16_t vs_tx_hint(const struct vs_ctx *ctx, const struct vs_port
 	return port->flags & VS_PORT_TX_BY_WORKER ? ctx->worker : ctx->pair;
 }
 
-/** vs_tx_settle() - count what became of @n frames that @port's tx took, as @fate says. */
+/**
+ * vs_tx_settle() - count what became of @n frames that @port's tx took, as @fate says
+ *
+ * Those with the fate VS_DROP_TX_BUSY are held (held.h).
+ */
 void vs_tx_settle(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_pkt *const *pkt,
 		  unsigned int n, const uint8_t *fate);
 

@@ -15,6 +15,16 @@
 
 #include <rte_branch_prediction.h>
 
+/* What another worker is in the way of waits. */
+static void not_sent(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_pkt *const *pkt,
+		     uint8_t fate)
+{
+	if (fate == VS_DROP_TX_BUSY)
+		vs_held_add(ctx, port, pkt, 1);
+	else
+		vs_ctx_count_drop(ctx, port->id, *pkt, fate);
+}
+
 void vs_tx_settle(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_pkt *const *pkt,
 		  unsigned int n, const uint8_t *fate)
 {
@@ -25,7 +35,7 @@ void vs_tx_settle(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_
 
 	for (i = 0; i < n; i++) {
 		if (fate[i]) {
-			vs_ctx_count_drop(ctx, port->id, pkt[i], fate[i]);
+			not_sent(ctx, port, &pkt[i], fate[i]);
 			continue;
 		}
 		bytes += pkt[i]->len;
@@ -35,7 +45,7 @@ void vs_tx_settle(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_
 	vs_stats_add(VS_TERM_SENT, &stats->sent_bytes, bytes);
 }
 
-/* What another worker is in the way of waits behind what does already. */
+/* Nothing overtakes what waits already. */
 static void deliver(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_pkt *const *pkt,
 		    unsigned int n)
 {
@@ -46,10 +56,7 @@ static void deliver(struct vs_ctx *ctx, const struct vs_port_hot *port, struct v
 		return;
 	}
 	port->ops->tx(port->dev, vs_tx_hint(ctx, port), pkt, n, fate);
-	if (unlikely(fate[0] == VS_DROP_TX_BUSY))
-		vs_held_add(ctx, port, pkt, n);
-	else
-		vs_tx_settle(ctx, port, pkt, n, fate);
+	vs_tx_settle(ctx, port, pkt, n, fate);
 }
 
 static void tx_port(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_burst *burst)

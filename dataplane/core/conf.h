@@ -44,8 +44,9 @@ struct vs_port_ops {
 	/**
 	 * Deliver @n frames (at most VS_BURST_MAX) in order. @pair is a hint, the queue pair the
 	 * frames came from (or the worker: VS_PORT_TX_BY_WORKER). @fate[i] is set to VS_DROP_NONE
-	 * when frame i was delivered, otherwise to the reason why not. When another worker is
-	 * just writing there, nothing is touched, and every fate is VS_DROP_TX_BUSY.
+	 * when frame i was delivered, otherwise to the reason why not. Frames that another worker
+	 * is in the way of are not touched, and their fate is VS_DROP_TX_BUSY; so is that of all
+	 * later ones of their flows.
 	 */
 	void (*tx)(void *dev, unsigned int pair, struct vs_pkt *const *pkt, unsigned int n,
 		   uint8_t *fate);

@@ -89,4 +89,26 @@ void vs_guest_link_close(struct vs_guest *guest);
 /** vs_guest_link_drop() - end the connection for what dev.problem says, with back-off. */
 void vs_guest_link_drop(struct vs_guest *guest);
 
+/** vs_guest_tx() - worker: deliver frames, see guest_tx.c and struct vs_port_ops */
+void vs_guest_tx(void *dev, unsigned int from, struct vs_pkt *const *pkt, unsigned int n,
+		 uint8_t *fate);
+
+/**
+ * vs_guest_note_fault() - worker: has the ring faulted, or its memory gone? Then control is told
+ *
+ * Once per start of the ring: two workers may deliver to the same one, hence the exchange. Not
+ * "running and not usable": control may stop the ring between the two looks, which is no fault.
+ */
+static inline void vs_guest_note_fault(struct vs_guest *guest, struct vs_vring *vr)
+{
+	const struct vs_ring *ring = &vr->ring;
+
+	if (!__atomic_load_n(&ring->run, __ATOMIC_ACQUIRE))
+		return;
+	if (ring->fault == VS_RING_OK && !__atomic_load_n(&ring->mem->lost, __ATOMIC_RELAXED))
+		return;
+	if (!__atomic_exchange_n(&vr->reported, 1, __ATOMIC_RELAXED))
+		__atomic_store_n(&guest->dev.fault_pending, 1, __ATOMIC_RELEASE);
+}
+
 #endif

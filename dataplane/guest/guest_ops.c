@@ -12,24 +12,6 @@
 #include "dataplane/core/owed.h"
 
 #include <endian.h>
-#include <string.h>
-
-/*
- * The ring faulted, or its memory went: tell control, once per start of the ring. Two workers
- * may deliver to the same ring, hence the exchange. Not "running and not usable": control may
- * stop the ring between the two looks, which is no fault.
- */
-static void note_fault(struct vs_guest *guest, struct vs_vring *vr)
-{
-	const struct vs_ring *ring = &vr->ring;
-
-	if (!__atomic_load_n(&ring->run, __ATOMIC_ACQUIRE))
-		return;
-	if (ring->fault == VS_RING_OK && !__atomic_load_n(&ring->mem->lost, __ATOMIC_RELAXED))
-		return;
-	if (!__atomic_exchange_n(&vr->reported, 1, __ATOMIC_RELAXED))
-		__atomic_store_n(&guest->dev.fault_pending, 1, __ATOMIC_RELEASE);
-}
 
 static void guest_rx(void *dev, unsigned int pair, unsigned int fanout, struct vs_burst *burst)
 {
@@ -43,7 +25,7 @@ static void guest_rx(void *dev, unsigned int pair, unsigned int fanout, struct v
 		vs_mem_source = &vr->ring.mem->lost;
 		vs_ring_pull(&vr->ring, burst, fanout);
 	}
-	note_fault(guest, vr);
+	vs_guest_note_fault(guest, vr);
 }
 
 /*
@@ -60,53 +42,7 @@ static void guest_rx_done(void *dev, unsigned int pair)
 	vr = &guest->dev.vring[2 * pair + 1];
 	if (vr->ring.taken)
 		vs_ring_pull_done(&vr->ring);
-	note_fault(guest, vr);
-}
-
-/* The @hint'th set bit of @mask (not 0), counted around. */
-static size_t pick_pair(uint8_t mask, unsigned int hint)
-{
-	unsigned int skip = hint % (unsigned int)__builtin_popcount(mask);
-
-	while (skip--)
-		mask &= (uint8_t)(mask - 1);
-	return (size_t)__builtin_ctz(mask);
-}
-
-/* Deliver to a receive ring that this worker holds. Return: false: it is not usable. */
-static bool push(struct vs_guest *guest, struct vs_vring *vr, struct vs_pkt *const *pkt,
-		 unsigned int n, uint8_t *fate)
-{
-	bool usable = vs_ring_usable(&vr->ring);
-
-	if (usable)
-		vs_ring_push(&vr->ring, pkt, n, fate);
-	note_fault(guest, vr);
-	return usable;
-}
-
-static void guest_tx(void *dev, unsigned int pair, struct vs_pkt *const *pkt, unsigned int n,
-		     uint8_t *fate)
-{
-	struct vs_guest *guest = dev;
-	uint8_t mask = __atomic_load_n(&guest->dev.tx_pairs, __ATOMIC_RELAXED);
-	bool broken = __atomic_load_n(&guest->dev.broken, __ATOMIC_RELAXED);
-
-	if (mask) {
-		struct vs_vring *vr = &guest->dev.vring[2 * pick_pair(mask, pair)];
-		bool done;
-
-		if (!vs_trylock(&vr->ring.lock)) {
-			memset(fate, VS_DROP_TX_BUSY, n);
-			return;
-		}
-		done = push(guest, vr, pkt, n, fate);
-		vs_tryunlock(&vr->ring.lock);
-		if (done)
-			return;
-		broken = broken || __atomic_load_n(&vr->reported, __ATOMIC_RELAXED);
-	}
-	memset(fate, broken ? VS_DROP_RING_BROKEN : VS_DROP_PORT_DOWN, n);
+	vs_guest_note_fault(guest, vr);
 }
 
 static bool guest_fault_pending(void *dev)
@@ -132,7 +68,7 @@ static struct vs_watch guest_watch(void *dev, unsigned int pair)
 		watch.word = &vr->ring.avail->idx;
 		watch.seen = htole16(vr->ring.next_avail);
 	}
-	note_fault(guest, vr);
+	vs_guest_note_fault(guest, vr);
 	return watch;
 }
 
@@ -162,7 +98,7 @@ static bool guest_wish(void *dev, unsigned int pair, enum vs_bell_wish wish)
 	vr = &guest->dev.vring[2 * pair + 1];
 	if (vs_ring_usable(&vr->ring))
 		vs_ring_want_kicks(&vr->ring, wish);
-	note_fault(guest, vr);
+	vs_guest_note_fault(guest, vr);
 	return true;
 }
 
@@ -210,7 +146,7 @@ static unsigned int guest_caps(void *dev)
 const struct vs_port_ops vs_guest_ops = {
 	.rx = guest_rx,
 	.rx_done = guest_rx_done,
-	.tx = guest_tx,
+	.tx = vs_guest_tx,
 	.fault_pending = guest_fault_pending,
 	.watch = guest_watch,
 	.bell = guest_bell,

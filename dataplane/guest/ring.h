@@ -80,6 +80,7 @@ enum vs_ring_flag {
  * @fault:	enum vs_ring_fault; not OK: the worker leaves the ring alone
  * @lock:	receive ring: held by the worker that delivers to it
  * @moderation:	enum vs_guest_mod; set by control at any time
+ * @frames:	taken from the guest, or delivered to it, for `port show`
  * @owed:	entries that were published and that the guest is still to be called for
  * @owed_from, @owed_due: value of @signalled before the first of them, and when its time is up
  * @us_ticks:	time stamp counter ticks of a microsecond
@@ -107,6 +108,7 @@ struct vs_ring {
 	struct vs_trylock lock;
 	int call_fd;
 	uint64_t calls; /* interrupts sent, for `port show` */
+	uint64_t frames;
 	uint64_t walk_ticks;
 	uint64_t walk_end_tsc;
 	uint32_t owed;

@@ -11,6 +11,7 @@
 #include "dataplane/guest/ring_chain.h"
 
 #include "dataplane/core/hdr.h"
+#include "dataplane/core/stats.h"
 
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
@@ -262,5 +263,6 @@ void vs_ring_pull_done(struct vs_ring *ring)
 		return;
 	vs_ring_put_used(ring, 0, ring->heads, ring->taken);
 	vs_ring_publish(ring, ring->taken);
+	vs_stats_bump(&ring->frames, ring->taken);
 	ring->taken = 0;
 }

@@ -19,6 +19,7 @@
 #include "dataplane/guest/ring_chain.h"
 
 #include "dataplane/core/hdr.h"
+#include "dataplane/core/stats.h"
 
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
@@ -39,6 +40,7 @@ struct sink {
 	uint32_t written;     /* bytes written into the current chain */
 	uint32_t descs;       /* visited for this frame */
 	uint32_t call_descs;  /* visited in this call */
+	uint32_t dropped;     /* frames of this call */
 	uint8_t *at;          /* rest of the current buffer */
 	uint32_t left;
 	struct vs_chain chain;
@@ -306,8 +308,10 @@ static enum vs_drop push_unusual(struct sink *s, const struct vs_pkt *pkt)
 	s->descs = 0;
 	s->n_hdr = 0;
 	drop = write_frame(s, pkt);
-	if (drop != VS_DROP_NONE)
+	if (drop != VS_DROP_NONE) {
+		s->dropped++;
 		return drop;
+	}
 	s->ring->next_avail = (uint16_t)(s->ring->next_avail + s->heads);
 	s->waiting -= s->heads;
 	s->pending = (uint16_t)(s->pending + s->heads);
@@ -334,4 +338,5 @@ void vs_ring_push(struct vs_ring *ring, struct vs_pkt *const *pkt, unsigned int 
 		return;
 	}
 	vs_ring_publish(ring, s.pending);
+	vs_stats_bump(&ring->frames, n - s.dropped);
 }

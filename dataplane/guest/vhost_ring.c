@@ -133,8 +133,11 @@ static uint8_t caps_of(uint64_t features)
 	return offloads(features, bit, RTE_DIM(bit));
 }
 
-/* Workers read the masks at any time: a bit that is late costs a frame, nothing else. */
-static void publish_pairs(struct vs_vhost *dev)
+/*
+ * Workers read the masks at any time. @leaving: rings that are about to be stopped: a worker that
+ * finds one stopped finds another one in the mask by then (guest_tx.c).
+ */
+static void publish_pairs(struct vs_vhost *dev, uint32_t leaving)
 {
 	uint8_t broken = 0;
 	uint8_t rx = 0;
@@ -143,7 +146,7 @@ static void publish_pairs(struct vs_vhost *dev)
 
 	for (i = 0; i < VS_GUEST_RINGS_MAX; i++) {
 		broken |= dev->vring[i].faulty;
-		if (!vs_vring_runs(&dev->vring[i]))
+		if (!vs_vring_runs(&dev->vring[i]) || leaving & (1u << i))
 			continue;
 		if (i & 1)
 			rx |= (uint8_t)(1u << (i / 2));
@@ -176,7 +179,7 @@ void vs_vhost_rings_start(struct vs_vhost *dev)
 		if (!vs_vring_runs(vr) && ring_is_wanted(dev, vr))
 			ring_start(dev, vr);
 	}
-	publish_pairs(dev);
+	publish_pairs(dev, 0);
 }
 
 void vs_vhost_rings_stop(struct vs_vhost *dev, uint32_t mask)
@@ -185,14 +188,16 @@ void vs_vhost_rings_stop(struct vs_vhost *dev, uint32_t mask)
 	uint32_t i;
 
 	for (i = 0; i < VS_GUEST_RINGS_MAX; i++) {
-		if (!(mask & (1u << i)) || !vs_vring_runs(&dev->vring[i]))
-			continue;
-		vs_ring_stop(&dev->vring[i].ring);
-		stopped |= 1u << i;
+		if (mask & (1u << i) && vs_vring_runs(&dev->vring[i]))
+			stopped |= 1u << i;
 	}
 	if (!stopped)
 		return;
-	publish_pairs(dev);
+	publish_pairs(dev, stopped);
+	for (i = 0; i < VS_GUEST_RINGS_MAX; i++) {
+		if (stopped & (1u << i))
+			vs_ring_stop(&dev->vring[i].ring);
+	}
 	vs_vhost_grace(dev);
 	for (i = 0; i < VS_GUEST_RINGS_MAX; i++) {
 		struct vs_vring *vr = &dev->vring[i];

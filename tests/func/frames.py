@@ -59,7 +59,8 @@ def teach(lan, *names):
         cross(guest, frame(BROADCAST, guest.mac))
         wait_for(lan.fdb, lambda fdb: fdb.get(text(guest.mac)) == name)
     for guest in lan.guests.values():
-        guest.recv_all(0)
+        for pair in range(guest.raw.cfg.queue_pairs):
+            guest.recv_all(0, pair)
 
 
 class Iovec(c.Structure):

@@ -177,8 +177,8 @@ def test_late_guest(lan):
 
 
 def test_queue_pairs(lan):
-    """A guest with eight queue pairs sends on each of them, and gets frames on some of them; what
-    comes from one queue of a sender stays in order."""
+    """A guest with eight queue pairs sends on each of them. Frames of one flow are on one queue of
+    the receiver, in order, wherever they come from (more of that: test_vrss.py)."""
     a = lan.add("a", mac=mac(1), queue_pairs=8)
     b = lan.add("b", mac=mac(2), queue_pairs=8)
     assert a.features & F_MQ and a.raw.queue_num == 8
@@ -197,8 +197,7 @@ def test_queue_pairs(lan):
         assert sorted(map(len, got)) == [0] * 7 + [50]
         used.add(next(n for n in range(8) if got[n]))
         assert sum(got, []) == sent
-    # Each queue of the sender has a queue of the receiver.
-    assert used == set(range(8))
+    assert len(used) == 1
     assert lan.stats("b")["sent"] == 8 * 50 + 1
 
 
@@ -227,7 +226,7 @@ def test_few_pairs(lan, enabled):
     one = frame(b.mac, a.mac, seed="late")
     a.send(one, pair=7)
     a.flush(7)
-    assert b.recv_all(0, 7) == [one]
+    assert sum((b.recv_all(0, n) for n in range(8)), []) == [one]
     for ring in range(2, 16):
         b.step_ring_enable(ring, 0)
     lan.wait("b", lambda row: row["pairs"] == 1)

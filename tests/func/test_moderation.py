@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from frames import frame, mac
+from frames import frame, mac, teach
 from vsguest import F_EVENT_IDX
 from watch import wait_for
 
@@ -38,13 +38,12 @@ class Calls:
         return self.take()
 
 
-def deliver(a, b, seed=0, pair=0):
+def deliver(a, b, seed=0):
     """Send a frame, and wait until it lies in the ring, whoever is told of it."""
-    ring = b.rings[2 * pair]
-    before = ring.used_idx
-    a.send(frame(b.mac, a.mac, 100, seed=seed), pair=pair)
+    before = b.rx.used_idx
+    a.send(frame(b.mac, a.mac, 100, seed=seed))
     end = time.monotonic() + 10
-    while ring.used_idx == before:
+    while b.rx.used_idx == before:
         assert time.monotonic() < end
 
 
@@ -154,14 +153,22 @@ def test_each_pair_has_its_own(lan):
     """Frames of a queue pair are told of on the ring that they lie in."""
     a = lan.add("a", mac=mac(0xa), queue_pairs=4)
     b = lan.add("b", mac=mac(0xb), queue_pairs=4, without=F_EVENT_IDX)
-    b.send(frame(a.mac, b.mac, 100))
-    assert a.recv(5.0) is not None
+    teach(lan, "a", "b")
     moderate(lan, "b", "medium")
     calls = [Calls(b, n) for n in range(4)]
-    for n in range(4):
-        deliver(a, b, n, pair=n)
-        assert calls[n].wait() == 1
+    seen = set()
+    for kind in range(0x9000, 0x9080):
+        before = [ring.used_idx for ring in b.rings[::2]]
+        a.send(frame(b.mac, a.mac, 100, kind=kind.to_bytes(2, "big")), pair=kind % 4)
+        moved = wait_for(lambda old=before: [n for n in range(4)
+                                             if b.rings[2 * n].used_idx != old[n]], bool)
+        assert len(moved) == 1
+        assert calls[moved[0]].wait() == 1
         assert [one.take() for one in calls] == [0] * 4
+        seen.update(moved)
+        if len(seen) == 4:
+            break
+    assert len(seen) == 4
 
 
 def test_a_ring_that_stops_is_told(lan, pair):

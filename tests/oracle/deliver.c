@@ -204,19 +204,20 @@ static enum vs_drop deliver(struct or_world *w, unsigned int port, struct or_rin
 	return VS_DROP_NONE;
 }
 
-void or_deliver(struct or_world *w, unsigned int port, unsigned int pair, const struct or_out *out,
-		unsigned int n)
+void or_deliver(struct or_world *w, unsigned int port, const struct or_out *out, unsigned int n)
 {
-	struct or_ring *d = &w->ring[port][pair % w->spec.port[port].pairs][0];
 	struct or_counts *counts = &w->counts[port];
-	uint32_t burst_descs = 0;
+	uint32_t burst_descs[OR_PAIRS] = {0};
 	unsigned int i;
 
-	if (n && d->jumped && !d->dead)
-		d->dead = VS_RING_AVAIL_JUMP;
 	for (i = 0; i < n; i++) {
-		enum vs_drop drop = deliver(w, port, d, &out[i], &burst_descs);
+		unsigned int pair = or_flow_ring(&out[i], w->spec.port[port].pairs);
+		struct or_ring *d = &w->ring[port][pair][0];
+		enum vs_drop drop;
 
+		if (d->jumped && !d->dead)
+			d->dead = VS_RING_AVAIL_JUMP;
+		drop = deliver(w, port, d, &out[i], &burst_descs[pair]);
 		if (drop) {
 			counts->drops[drop]++;
 			w->by_reason[drop]++;

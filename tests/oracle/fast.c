@@ -5,6 +5,7 @@
  */
 #include "tests/oracle/oracle.h"
 
+#include "dataplane/core/flow.h"
 #include "dataplane/core/memfault.h"
 #include "dataplane/fdb.h"
 #include "dataplane/guest/guest_obj.h"
@@ -52,6 +53,7 @@ struct or_fast *or_fast_new(void)
 	struct or_fast *f = must_have(sizeof(*f));
 	unsigned int i;
 
+	vs_flow_seed(or_flow_keys);
 	f->ctx = must_have(sizeof(*f->ctx));
 	f->conf = must_have(sizeof(*f->conf));
 	f->burst = must_have(sizeof(*f->burst));

@@ -80,6 +80,25 @@ static uint32_t put_tag(struct or_rng *r, uint32_t service_percent, uint8_t *to)
 	return TAG;
 }
 
+/* The beginning of a header of IPv4, with little that differs: so a flow has several frames. */
+static void put_ip(struct or_rng *r, uint8_t *to)
+{
+	static const uint8_t proto[] = {6, 6, 6, 17, 17, 17, 132, 1, 47, 4};
+	unsigned int i;
+
+	to[0] = or_chance(r, 90) ? 0x45 : (uint8_t)or_below(r, 256);
+	put16(to + 6, or_chance(r, 90) ? 0x4000 : 0x2001);
+	to[9] = proto[or_below(r, sizeof(proto))];
+	for (i = 0; i < 2; i++)
+		put16(to + 12 + 4 * i, or_below(r, 4));
+	for (i = 0; i < 2; i++)
+		put16(to + 14 + 4 * i, or_below(r, 4));
+	put16(to + 20, or_chance(r, 80) ? or_below(r, 4) : 0x2000);
+	put16(to + 22, or_chance(r, 80) ? or_below(r, 4) : 0x0800);
+	if (or_chance(r, 50))
+		to[24] = 0x45;
+}
+
 static uint32_t choose_length(struct or_rng *r, const struct or_spec *spec, unsigned int port)
 {
 	uint32_t mtu = spec->port[or_chance(r, 60) ? port : or_below(r, spec->n_ports)].mtu;
@@ -146,6 +165,8 @@ uint32_t or_frame_make(struct or_rng *r, const struct or_spec *spec, unsigned in
 			at += put_tag(r, 40, frame + at);
 	}
 	put16(frame + at, or_chance(r, 97) ? 0x0800 : or_below(r, 0x10000));
+	if (or_chance(r, 60))
+		put_ip(r, frame + at + 2);
 	if (len < at + 2 && !strange)
 		len = at + 2;
 	if (strange && or_chance(r, 40)) {

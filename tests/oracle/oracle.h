@@ -38,7 +38,7 @@
 /** Bounds of a world. */
 enum {
 	OR_PORTS = 12,
-	OR_PAIRS = 2,
+	OR_PAIRS = 3,
 	OR_SWITCHES = 2,
 	OR_VLANS = 5, /* of a switch; 0 is the untagged one */
 	OR_CLUSTERS = 2,
@@ -438,19 +438,26 @@ void or_reference_visit(struct or_world *w, unsigned int port, unsigned int pair
  * struct or_out - a frame that is to leave
  * @macs:	destination and source
  * @rest:	what is behind them, @len bytes; the tag of its VLAN is not there
+ * @judged:	so many of them the switch looks at
  */
 struct or_out {
 	const uint8_t *macs;
 	const uint8_t *rest;
 	uint32_t len;
+	uint32_t judged;
 	uint16_t vid;
 	uint8_t pcp;
 	bool tagged;
 };
 
-/** or_deliver() - @n frames, in order, must have reached @port from a sender's pair @pair */
-void or_deliver(struct or_world *w, unsigned int port, unsigned int pair, const struct or_out *out,
-		unsigned int n);
+/** Keys of the numbers of flows, for both sides; the second one is odd. */
+extern const uint64_t or_flow_keys[4];
+
+/** or_flow_ring() - which of @n receive rings a frame belongs to */
+unsigned int or_flow_ring(const struct or_out *out, unsigned int n);
+
+/** or_deliver() - @n frames, in order, must have reached @port */
+void or_deliver(struct or_world *w, unsigned int port, const struct or_out *out, unsigned int n);
 
 /** or_run() - a row on a new world. Return: steps done; fewer than @n: @w->why says why. */
 unsigned int or_run(struct or_world *w, const struct or_spec *spec, const struct or_step *row,

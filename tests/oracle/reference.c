@@ -28,6 +28,7 @@ struct frame {
 	const uint8_t *macs;
 	const uint8_t *rest; /* behind the addresses, without the tag of its VLAN */
 	uint32_t rest_len;
+	uint32_t judged; /* of these, at the most */
 	unsigned int vlan; /* an index into or_vids */
 	uint8_t pcp;
 	bool must_tag; /* a tag follows: it never leaves without that of its VLAN */
@@ -96,6 +97,7 @@ static enum vs_drop sort_into_vlan(const struct or_port_spec *p, struct frame *f
 	f->must_tag = second;
 	f->rest += TAG;
 	f->rest_len -= TAG;
+	f->judged -= TAG;
 	return VS_DROP_NONE;
 }
 
@@ -122,6 +124,7 @@ static enum vs_drop take_in(const struct or_world *w, unsigned int port, const u
 		.macs = bytes + p->hdr_len,
 		.rest = bytes + p->hdr_len + 12,
 		.rest_len = len - p->hdr_len - 12,
+		.judged = PRIVATE_BYTES - 12,
 	};
 	drop = sort_into_vlan(p, f);
 	if (!drop && !is_vlan_used(w, p->sw, f->vlan))
@@ -152,6 +155,7 @@ static enum vs_drop release(struct visit *v, unsigned int to, const struct frame
 		.macs = f->macs,
 		.rest = f->rest,
 		.len = f->rest_len,
+		.judged = f->rest_len < f->judged ? f->rest_len : f->judged,
 		.vid = or_vids[f->vlan],
 		.pcp = f->pcp,
 		.tagged = tagged,
@@ -442,7 +446,7 @@ void or_reference_visit(struct or_world *w, unsigned int port, unsigned int pair
 	for (i = 0; i < n; i++)
 		take_frame(&v, or_driver_oldest(d, i));
 	for (i = 0; i < w->spec.n_ports; i++)
-		or_deliver(w, i, pair, v.out[i], v.n_out[i]);
+		or_deliver(w, i, v.out[i], v.n_out[i]);
 	give_back(w, port, d, n);
 	w->frames += n;
 }

@@ -26,7 +26,8 @@ MISTAKES = [
     ("dataplane/admit.c", "tag.inner ? VS_BARE_NEVER : pkt->vid", "pkt->vid"),
     ("dataplane/admit.c", "port->flags & VS_PORT_PRIORITY", "port->flags & VS_PORT_UP"),
     ("dataplane/admit.c", "if (pkt->fid == 0)", "if (pkt->fid == 0xffff)"),
-    ("dataplane/admit.c", "pkt->len > port->max_frame", "pkt->len >= port->max_frame"),
+    ("dataplane/admit.c", "vs_pkt_longest(pkt) > port->max_frame",
+     "vs_pkt_longest(pkt) > port->max_frame + 1u"),
     ("dataplane/admit.c", "pkt->bare_vid = port->vid;", "pkt->bare_vid = 0;"),
     ("dataplane/release.c", "pkt->vid != port->vid && pkt->vid != 0", "pkt->vid != 0"),
     ("dataplane/release.c", "return VS_DROP_MTU_OUT;", "return VS_DROP_NONE;"),
@@ -53,6 +54,12 @@ MISTAKES = [
      "(uint16_t)(s->pending + 1);"),
     ("dataplane/guest/ring_push.c", ".num_buffers = htole16(s->heads)",
      ".num_buffers = htole16(1)"),
+    ("dataplane/guest/guest_tx.c", "fate[h->at[i]] = own[i]", "fate[i] = own[i]"),
+    ("dataplane/guest/guest_tx.c", "mask &= (uint8_t)(mask - 1)", "mask &= (uint8_t)(mask - 2)"),
+    ("dataplane/core/flow.c", "f->dst ^= load16(ports + 2)", "f->dst ^= load16(ports)"),
+    ("dataplane/core/flow.c", "RTE_IPV4_HDR_OFFSET_MASK | RTE_IPV4_HDR_MF_FLAG",
+     "RTE_IPV4_HDR_OFFSET_MASK & 0xff"),
+    ("dataplane/core/flow.c", "if (unlikely(f.inside))", "if (unlikely(f.inside == 1))"),
     ("offload/ingress.c", "pkt->vnet.hdr.flags | pkt->vnet.hdr.gso_type", "pkt->vnet.hdr.flags"),
 ]
 # Of these, in every run of the tests; the others when there is time.

@@ -121,6 +121,66 @@ static void test_waits_in_order(void **state)
 	free_switch(s);
 }
 
+/*
+ * A guest with several receive rings: another worker is in the way of some frames of a burst. These
+ * stay, in front and in their order, the others go.
+ */
+static void test_some_wait(void **state)
+{
+	struct sf *s = new_switch();
+	uint8_t *fate = s->dev[TO].fate;
+
+	fate[1] = fate[3] = VS_DROP_TX_BUSY;
+	send_numbered(s, TO, 5, 0, LEN);
+	assert_int_equal(s->dev[TO].got, 3);
+	assert_int_equal(s->stats[TO].sent, 3);
+	assert_int_equal(s->stats[TO].held, 2);
+	sf_audit(s);
+
+	/* 1 and 3 wait: the new ones stand behind, whoever they are for. */
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	send_numbered(s, TO, 3, 5, LEN);
+	assert_int_equal(s->stats[TO].held, 5);
+
+	/* 1 3 5 6 7 are offered: 1, 6 and 7 stay; then 1 and 7; then they go. */
+	set_busy(s, TO, VS_DROP_NONE);
+	fate[0] = fate[3] = fate[4] = VS_DROP_TX_BUSY;
+	vs_held_retry(s->ctx);
+	assert_int_equal(s->dev[TO].order[1], 3);
+	assert_int_equal(s->dev[TO].order[2], 5);
+	assert_int_equal(s->stats[TO].held, 3);
+	set_busy(s, TO, VS_DROP_NONE);
+	fate[0] = fate[2] = VS_DROP_TX_BUSY;
+	vs_held_retry(s->ctx);
+	assert_int_equal(s->dev[TO].order[1], 6);
+	sf_audit(s);
+	set_busy(s, TO, VS_DROP_NONE);
+	vs_held_retry(s->ctx);
+	assert_int_equal(s->dev[TO].order[0], 1);
+	assert_int_equal(s->dev[TO].order[1], 7);
+	assert_int_equal(s->ctx->n_held, 0);
+	assert_int_equal(s->stats[TO].sent, 8);
+
+	/* The last one of the list went while the first stayed: what comes stands behind that. */
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	send_numbered(s, TO, 2, 10, LEN);
+	fate[1] = VS_DROP_NONE;
+	vs_held_retry(s->ctx);
+	set_busy(s, TO, VS_DROP_TX_BUSY);
+	send_numbered(s, TO, 1, 12, LEN);
+	assert_int_equal(s->stats[TO].held, 2);
+	/* Dropped for another reason: that, too, is the end of it. */
+	fate[0] = VS_DROP_RX_FULL;
+	fate[1] = VS_DROP_NONE;
+	vs_held_retry(s->ctx);
+	assert_int_equal(s->dev[TO].order[1], 12);
+	assert_int_equal(sf_drops(s, TO, VS_DROP_RX_FULL), 1);
+	assert_int_equal(s->ctx->n_held, 0);
+	assert_int_equal(s->dev[TO].wrong, 0);
+	sf_audit(s);
+	free_switch(s);
+}
+
 /* The next visit tries what waits before it sends what it has. */
 static void test_next_visit_tries_first(void **state)
 {
@@ -465,6 +525,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_trylock),
 		cmocka_unit_test(test_waits_in_order),
+		cmocka_unit_test(test_some_wait),
 		cmocka_unit_test(test_next_visit_tries_first),
 		cmocka_unit_test(test_others_go_on),
 		cmocka_unit_test(test_late_drop),
