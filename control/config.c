@@ -49,6 +49,8 @@ static void make_switch(struct vs_msg *msg, const struct vs_switch *sw)
 	if (sw->kind == VS_SWITCH_EXTERNAL) {
 		vs_msg_put_str(msg, VS_ATTR_UPLINK, sw->uplink);
 		vs_msg_put_u32(msg, VS_ATTR_SHARE, sw->share == VS_SHARE_ON);
+		vs_msg_put_u32(msg, VS_ATTR_VMQ, sw->vmq);
+		vs_msg_put_u32(msg, VS_ATTR_VMQ_QUEUES, sw->vmq_queues);
 		/* It has the card: whatever the host routes over it now, it gets it again. */
 		vs_msg_put_flag(msg, VS_ATTR_FORCE);
 	}
@@ -166,6 +168,8 @@ static void make_port(struct vs_msg *msg, const struct vs_port *port)
 	vs_msg_put_u32(msg, VS_ATTR_MAX_MACS, port->max_macs);
 	vs_config_put_vlans(msg, &port->vlans);
 	vs_msg_put_u32(msg, VS_ATTR_PRIORITY, port->priority);
+	if (port->kind->role == VS_ROLE_GUEST)
+		vs_msg_put_u32(msg, VS_ATTR_VMQ_WEIGHT, port->vmq_weight);
 	vs_msg_put_bytes(msg, VS_ATTR_CLUSTER, &port->cluster, sizeof(port->cluster));
 	vs_msg_put_u32(msg, VS_ATTR_OFFLOAD_OFF, port->offload_off);
 	if (port->kind->id == VS_PORT_GUEST)

@@ -54,6 +54,10 @@ static bool is_usual_number(enum vs_attr type, uint32_t number, const struct usu
 		return u->kind && number == u->kind->storm_pps;
 	case VS_ATTR_MAX_MACS:
 		return u->kind && number == u->kind->max_macs;
+	case VS_ATTR_VMQ_WEIGHT:
+		return number == VS_VMQ_WEIGHT_DEFAULT;
+	case VS_ATTR_VMQ:
+	case VS_ATTR_VMQ_QUEUES:
 	case VS_ATTR_PRIORITY:
 	case VS_ATTR_VLAN:
 	case VS_ATTR_OFFLOAD_OFF:

@@ -55,6 +55,16 @@ enum vs_unknown {
 	VS_UNKNOWN_DROP,    /* nobody */
 };
 
+/** Are frames from an uplink sorted into queues (doc/vmq.md)? */
+enum vs_vmq_mode {
+	VS_VMQ_OFF = 0,
+	VS_VMQ_ON = 1,   /* by what does it best */
+	VS_VMQ_SOFT = 2, /* by the switch alone */
+};
+
+/** The weight of a port that was given none. */
+#define VS_VMQ_WEIGHT_DEFAULT 100
+
 /** How a port takes part in VLANs. */
 enum vs_vlan_mode {
 	VS_VLAN_UNTAGGED = 1, /* untagged frames, outside of all VLANs */
@@ -89,7 +99,9 @@ struct vs_switch_view {
 	uint32_t fdb_size;
 	uint32_t fdb_ageing_s; /* 0: entries do not age */
 	uint32_t mtu;          /* that it limits its ports to; 0: it does not */
-	uint64_t fdb_full;     /* addresses not learnt because the table was full */
+	enum vs_vmq_mode vmq;
+	uint32_t vmq_queues; /* 0: any number */
+	uint64_t fdb_full;   /* addresses not learnt because the table was full */
 };
 
 /**
@@ -99,6 +111,7 @@ struct vs_switch_view {
  * @fdb_size:	0: VS_FDB_SIZE_DEFAULT
  * @fdb_ageing_s: NULL: VS_FDB_AGEING_DEFAULT_S
  * @mtu:	0: no limit
+ * @vmq, @vmq_queues: of an external switch
  */
 struct vs_switch_spec {
 	const char *name;
@@ -110,6 +123,8 @@ struct vs_switch_spec {
 	uint32_t fdb_size;
 	const uint32_t *fdb_ageing_s;
 	uint32_t mtu;
+	enum vs_vmq_mode vmq;
+	uint32_t vmq_queues;
 };
 
 /** struct vs_switch_change - what `switch set` changes; only fields whose bit is in @set */
@@ -123,6 +138,8 @@ struct vs_switch_change {
 		VS_SWITCH_SET_UNKNOWN = 1 << 5,
 		VS_SWITCH_SET_NAME = 1 << 6,
 		VS_SWITCH_SET_MTU = 1 << 7,
+		VS_SWITCH_SET_VMQ = 1 << 8,
+		VS_SWITCH_SET_VMQ_QUEUES = 1 << 9,
 	} set;
 	enum vs_switch_kind kind;
 	const char *uplink;
@@ -133,6 +150,8 @@ struct vs_switch_change {
 	uint32_t fdb_size;     /* 1..VS_FDB_SIZE_MAX */
 	uint32_t fdb_ageing_s; /* 0, or 10..1000000 */
 	uint32_t mtu;          /* 0: no limit, or VS_MTU_MIN..VS_MTU_MAX */
+	enum vs_vmq_mode vmq;  /* of an external switch */
+	uint32_t vmq_queues;   /* 0: any number */
 };
 
 /**
@@ -240,6 +259,7 @@ struct vs_port_change {
 		VS_PORT_SET_ADDRS = 1 << 11,
 		VS_PORT_SET_OFFLOAD = 1 << 12,
 		VS_PORT_SET_MODERATION = 1 << 13,
+		VS_PORT_SET_VMQ_WEIGHT = 1 << 14,
 	} set;
 	enum vs_mac_from mac_from;
 	struct rte_ether_addr mac; /* all zero: any */
@@ -258,6 +278,7 @@ struct vs_port_change {
 	uint32_t offload_on;           /* bits of enum vs_offload_part, none in both */
 	uint32_t offload_off;
 	enum vs_guest_mod moderation; /* of a guest on a socket */
+	uint32_t vmq_weight;          /* 0..100, of a guest's port; 0: no queue */
 };
 
 /** struct vs_port_view - a port as shown */
@@ -277,6 +298,7 @@ struct vs_port_view {
 	uint32_t macs; /* addresses learnt */
 	const struct vs_vlans *vlans;
 	bool priority;
+	uint32_t vmq_weight; /* of a guest's port */
 	struct rte_ether_addr cluster;
 	uint32_t offload_off; /* bits of enum vs_offload_part */
 	uint32_t pairs;       /* queue pairs that are polled */

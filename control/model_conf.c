@@ -400,6 +400,10 @@ struct vs_conf *model_conf_build(const struct vs_model *m)
 		return NULL;
 	}
 	fill_ports(conf, m);
+	if (model_vmq_fill(conf, m) != 0) {
+		model_conf_free(conf);
+		return NULL;
+	}
 	fill_all_trunks(conf, m);
 	fill_clusters(conf, m, fill_domains(conf, m));
 	fill_fanout(conf);
@@ -417,6 +421,7 @@ void model_conf_free(struct vs_conf *conf)
 	free(conf->trunks);
 	free(conf->fid_of_vid);
 	free(conf->polls);
+	model_vmq_free(conf);
 	free(conf);
 }
 
@@ -425,10 +430,12 @@ void model_conf_replace(struct vs_model *m, struct vs_conf *conf)
 	struct vs_conf *old = m->conf;
 	unsigned int i;
 
+	model_vmq_prepare(m, conf);
 	for (i = 0; i < m->env.n_workers; i++)
 		vs_worker_publish(m->env.workers[i], conf);
 	m->conf = conf;
 	vs_rcu_synchronize(m->env.rcu);
+	model_vmq_settle(m, conf);
 	model_conf_free(old);
 }
 

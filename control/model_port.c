@@ -104,6 +104,7 @@ static struct vs_port *make_port(struct vs_model *m, const struct vs_port_spec *
 	port->mtu = spec->mtu ? spec->mtu : kind->mtu;
 	port->storm_pps = kind->storm_pps;
 	port->max_macs = kind->max_macs;
+	port->vmq_weight = VS_VMQ_WEIGHT_DEFAULT;
 	port->vlans = spec->vlans ? *spec->vlans : default_vlans(kind);
 	return port;
 }
@@ -429,6 +430,7 @@ static void fill_view(const struct vs_port *port, struct vs_port_view *view)
 		.vlans = &port->vlans,
 		.priority = port->priority,
 		.offload_off = port->offload_off,
+		.vmq_weight = port->vmq_weight,
 		.cluster = port->cluster,
 		.moderation = port->moderation,
 	};

@@ -113,6 +113,10 @@ static int check_change(struct vs_model *m, const struct vs_port *port,
 				   "only interrupts of a guest on a socket are the switch's: port "
 				   "'%s' has none",
 				   port->name);
+	if ((c->set & VS_PORT_SET_VMQ_WEIGHT) && port->kind->role != VS_ROLE_GUEST)
+		return vs_fail_set(fail, -EINVAL, VS_ATTR_VMQ_WEIGHT,
+				   "only a guest's port has a queue; '%s' is of type %s",
+				   port->name, port->kind->name);
 	if (c->set & VS_PORT_SET_ADDRS)
 		err = check_addrs(port, c->addrs, fail);
 	if (!err && (c->set & VS_PORT_SET_VM))
@@ -151,6 +155,8 @@ static void apply_change(struct vs_port *port, const struct vs_port_change *c)
 			(uint8_t)((port->offload_off | c->offload_off) & ~c->offload_on);
 	if (c->set & VS_PORT_SET_MODERATION)
 		port->moderation = c->moderation;
+	if (c->set & VS_PORT_SET_VMQ_WEIGHT)
+		port->vmq_weight = c->vmq_weight;
 }
 
 /* What can be said of the port as it would be. */

@@ -21,6 +21,7 @@
 #include "dataplane/core/clock.h"
 #include "dataplane/fdb.h"
 #include "dataplane/worker.h"
+#include "vmq/vmq.h"
 
 struct event;
 struct vs_changes;
@@ -43,6 +44,8 @@ struct vs_switch {
 	struct vs_fdb *fdb;
 	uint32_t fdb_ageing_s;
 	uint32_t mtu; /* limit of its ports; 0: none of its own */
+	enum vs_vmq_mode vmq;
+	uint32_t vmq_queues; /* the most that its uplink has besides the default one; 0: any */
 	uint64_t fdb_full;
 	bool fdb_full_told; /* one notice per time that the table fills up */
 	/* what ports that are gone had counted, so that the sums of the switch still hold */
@@ -81,7 +84,9 @@ struct vs_port {
 	struct vs_pace fault_pace;
 	struct vs_vlans vlans;
 	bool priority;
-	uint8_t offload_off; /* bits of enum vs_offload_part */
+	uint8_t offload_off;         /* bits of enum vs_offload_part */
+	uint32_t vmq_weight;         /* 0..100 */
+	enum vs_vmq_state vmq_state; /* of its queue, written where snapshots are published */
 	struct rte_ether_addr cluster;
 	enum vs_guest_mod moderation;
 	struct vs_static *statics;
@@ -357,6 +362,18 @@ void model_drain(struct vs_model *m);
 
 /** model_age() - forget addresses that were not seen for their switch's ageing time. */
 void model_age(struct vs_model *m);
+
+/** model_vmq_fill() - the filters of all uplinks, as the arrays say. Return: 0 or -ENOMEM. */
+int model_vmq_fill(struct vs_conf *conf, const struct vs_model *m);
+
+/** model_vmq_free() - those of a snapshot. */
+void model_vmq_free(struct vs_conf *conf);
+
+/** model_vmq_prepare() - the workers are about to get @conf: queues get or lose their filters. */
+void model_vmq_prepare(struct vs_model *m, const struct vs_conf *conf);
+
+/** model_vmq_settle() - the workers have @conf, and none has the one before. */
+void model_vmq_settle(struct vs_model *m, const struct vs_conf *conf);
 
 /** model_capture_fill() - the taps of the captures whose ports the arrays have. */
 void model_capture_fill(struct vs_conf *conf, const struct vs_model *m);

@@ -117,6 +117,46 @@ int vs_mtu_each(struct vs_model *m, const char *sw, uint64_t place,
 		int (*visit)(const struct vs_mtu_view *view, void *ctx), void *ctx,
 		struct vs_fail *fail);
 
+/* ---- queues of uplinks ---- */
+
+/**
+ * struct vs_vmq_view - a port on a switch with an uplink, and its queue
+ * @port:	owner; of the default queue: the uplink
+ * @has_queue:	it has one of its own, or is the default one
+ * @id:		of the queue; 0: the default one
+ * @engine:	what sorts; "off": nothing
+ * @reason:	why that one
+ * @limit:	queues that the switch may have; 0: any number
+ * @filters:	"MAC vlan N, MAC untagged"; as many as there is room for
+ * @astray:	frames that came by a hw queue of the port and are not for it
+ * @wanted:	filters that the port would have; VS_VMQ_FILTERS_MAX of them are in force
+ * @text:	what else is to be said, or NULL
+ */
+struct vs_vmq_view {
+	const char *sw;
+	const char *port;
+	bool is_default;
+	bool has_queue;
+	uint32_t id;
+	const char *engine;
+	const char *reason;
+	const char *state;
+	const char *text;
+	uint32_t limit;
+	uint32_t weight;
+	uint32_t worker;
+	uint32_t wanted;
+	uint64_t frames;
+	uint64_t bytes;
+	uint64_t astray;
+	char filters[1024];
+};
+
+/** vs_vmq_each() - visit the default queue of each uplink, and behind it each guest's port. */
+int vs_vmq_each(struct vs_model *m, const char *sw,
+		int (*visit)(const struct vs_vmq_view *view, void *ctx), void *ctx,
+		struct vs_fail *fail);
+
 /* ---- workers ---- */
 
 /** struct vs_worker_view - a worker as shown; see struct vs_worker_stats for the counters */

@@ -78,6 +78,8 @@ static struct vs_switch *make_switch(struct vs_model *m, const struct vs_switch_
 	sw->index = index;
 	sw->serial = ++m->serial;
 	sw->mtu = spec->mtu;
+	sw->vmq = spec->vmq;
+	sw->vmq_queues = spec->vmq_queues;
 	sw->fdb_ageing_s = spec->fdb_ageing_s ? *spec->fdb_ageing_s : VS_FDB_AGEING_DEFAULT_S;
 	/* No port uses the index, so no worker counts there. */
 	for (i = 0; i < m->env.n_workers; i++)
@@ -233,6 +235,8 @@ static void fill_view(const struct vs_model *m, const struct vs_switch *sw,
 		.fdb_size = vs_fdb_size(sw->fdb),
 		.fdb_ageing_s = sw->fdb_ageing_s,
 		.mtu = sw->mtu,
+		.vmq = sw->vmq,
+		.vmq_queues = sw->vmq_queues,
 		.fdb_full = sw->fdb_full,
 	};
 	for (i = 0; i < VS_PORTS_MAX; i++) {

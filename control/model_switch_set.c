@@ -244,6 +244,32 @@ int model_check_fdb_size(uint32_t size, struct vs_fail *fail)
 	return vs_fail_set(fail, -ERANGE, VS_ATTR_FDB_SIZE, "fdb-size is 1..%d", VS_FDB_SIZE_MAX);
 }
 
+static int check_vmq(const struct vs_switch *sw, const struct vs_switch_change *c,
+		     struct vs_fail *fail)
+{
+	enum vs_switch_kind kind = c->set & VS_SWITCH_SET_KIND ? c->kind : sw->kind;
+
+	if (kind == VS_SWITCH_EXTERNAL)
+		return 0;
+	return vs_fail_set(fail, -EINVAL,
+			   c->set & VS_SWITCH_SET_VMQ ? VS_ATTR_VMQ : VS_ATTR_VMQ_QUEUES,
+			   "only an external switch has queues: they are its uplink's");
+}
+
+static void set_vmq(struct vs_switch *sw, const struct vs_switch_change *c)
+{
+	if (c->set & VS_SWITCH_SET_VMQ)
+		sw->vmq = c->vmq;
+	if (c->set & VS_SWITCH_SET_VMQ_QUEUES)
+		sw->vmq_queues = c->vmq_queues;
+	if (sw->kind != VS_SWITCH_EXTERNAL) {
+		sw->vmq = VS_VMQ_OFF;
+		sw->vmq_queues = 0;
+	}
+	if (c->set & (VS_SWITCH_SET_VMQ | VS_SWITCH_SET_VMQ_QUEUES))
+		(void)model_publish(sw->m);
+}
+
 /* What can be said of the change alone, before anything is made. */
 static int check_change(struct vs_model *m, const struct vs_switch *sw,
 			const struct vs_switch_change *c, struct vs_fail *fail)
@@ -256,6 +282,8 @@ static int check_change(struct vs_model *m, const struct vs_switch *sw,
 		err = model_check_fdb_size(c->fdb_size, fail);
 	if (!err && (c->set & VS_SWITCH_SET_NAME))
 		err = check_name(m, sw, c->name, fail);
+	if (!err && (c->set & (VS_SWITCH_SET_VMQ | VS_SWITCH_SET_VMQ_QUEUES)))
+		err = check_vmq(sw, c, fail);
 	return err;
 }
 
@@ -332,6 +360,7 @@ static int change(struct vs_model *m, const char *name, const struct vs_switch_c
 		sw->unknown = c->unknown;
 		(void)model_publish(m);
 	}
+	set_vmq(sw, c);
 	if (!sw->touched->made)
 		model_tell(m, VS_NOTICE_SWITCH_CHANGED, sw, NULL, NULL, NULL);
 	return 0;

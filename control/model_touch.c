@@ -38,6 +38,8 @@ static struct vs_touched_switch *involve(struct vs_switch *sw)
 	t->before.unknown = sw->unknown;
 	t->before.fdb_ageing_s = sw->fdb_ageing_s;
 	t->before.mtu = sw->mtu;
+	t->before.vmq = sw->vmq;
+	t->before.vmq_queues = sw->vmq_queues;
 	(void)rte_strscpy(t->before.name, sw->name, sizeof(t->before.name));
 	(void)rte_strscpy(t->before.uplink, sw->uplink, sizeof(t->before.uplink));
 	TAILQ_INSERT_TAIL(&sw->m->txn->switches, t, link);
@@ -243,6 +245,8 @@ static void restore_switch(const struct vs_touched_switch *t)
 	sw->unknown = t->before.unknown;
 	sw->fdb_ageing_s = t->before.fdb_ageing_s;
 	sw->mtu = t->before.mtu;
+	sw->vmq = t->before.vmq;
+	sw->vmq_queues = t->before.vmq_queues;
 	(void)rte_strscpy(sw->name, t->before.name, sizeof(sw->name));
 	(void)rte_strscpy(sw->uplink, t->before.uplink, sizeof(sw->uplink));
 	sw->m->sw[sw->index] = sw;

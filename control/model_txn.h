@@ -66,6 +66,8 @@ struct vs_touched_switch {
 		char uplink[VS_PROTO_UPLINK_SIZE];
 		uint32_t fdb_ageing_s;
 		uint32_t mtu;
+		enum vs_vmq_mode vmq;
+		uint32_t vmq_queues;
 	} before;
 };
 

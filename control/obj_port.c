@@ -151,6 +151,10 @@ static void read_settings(const struct vs_call *call, struct vs_port_change *cha
 		change->set |= VS_PORT_SET_MODERATION;
 		change->moderation = port_moderation(vs_tlv_u32(attr[VS_ATTR_MODERATION]));
 	}
+	if (attr[VS_ATTR_VMQ_WEIGHT]) {
+		change->set |= VS_PORT_SET_VMQ_WEIGHT;
+		change->vmq_weight = vs_tlv_u32(attr[VS_ATTR_VMQ_WEIGHT]);
+	}
 	if (attr[VS_ATTR_CLUSTER]) {
 		change->set |= VS_PORT_SET_CLUSTER;
 		vs_call_mac(call, VS_ATTR_CLUSTER, &change->cluster);

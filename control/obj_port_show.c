@@ -62,6 +62,8 @@ static void put_state(struct vs_msg *msg, const struct vs_port_view *view)
 	vs_msg_put_u32(msg, VS_ATTR_STORM_PPS, view->storm_pps);
 	vs_msg_put_u32(msg, VS_ATTR_MAX_MACS, view->max_macs);
 	vs_msg_put_u32(msg, VS_ATTR_MACS, view->macs);
+	if (port_number_of(view->kind) == VS_KIND_GUEST)
+		vs_msg_put_u32(msg, VS_ATTR_VMQ_WEIGHT, view->vmq_weight);
 	vs_msg_put_u32(msg, VS_ATTR_PAIRS, view->pairs);
 	vs_msg_put_u32(msg, VS_ATTR_WORKER, view->worker);
 }

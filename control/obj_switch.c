@@ -61,6 +61,12 @@ static enum vs_unknown get_unknown(const struct vs_call *call)
 	}
 }
 
+/* The numbers of the protocol are those of the model; the policy lets no other pass. */
+static enum vs_vmq_mode vmq_mode(const struct nlattr *attr)
+{
+	return (enum vs_vmq_mode)vs_tlv_u32(attr);
+}
+
 static int add(struct vs_call *call, struct vs_fail *fail)
 {
 	struct vs_switch_spec spec = {
@@ -83,6 +89,13 @@ static int add(struct vs_call *call, struct vs_fail *fail)
 	}
 	if (call->attr[VS_ATTR_MTU])
 		spec.mtu = vs_tlv_u32(call->attr[VS_ATTR_MTU]);
+	if (call->attr[VS_ATTR_VMQ])
+		spec.vmq = vmq_mode(call->attr[VS_ATTR_VMQ]);
+	if (call->attr[VS_ATTR_VMQ_QUEUES])
+		spec.vmq_queues = vs_tlv_u32(call->attr[VS_ATTR_VMQ_QUEUES]);
+	if (spec.kind != VS_SWITCH_EXTERNAL && (spec.vmq || spec.vmq_queues))
+		return vs_fail_set(fail, -EINVAL, spec.vmq ? VS_ATTR_VMQ : VS_ATTR_VMQ_QUEUES,
+				   "only an external switch has queues: they are its uplink's");
 	if (spec.kind == VS_SWITCH_EXTERNAL)
 		spec.share = VS_SHARE_ON;
 	else if (call->attr[VS_ATTR_SHARE])
@@ -147,6 +160,14 @@ static int set(struct vs_call *call, struct vs_fail *fail)
 		change.set |= VS_SWITCH_SET_MTU;
 		change.mtu = vs_tlv_u32(attr[VS_ATTR_MTU]);
 	}
+	if (attr[VS_ATTR_VMQ]) {
+		change.set |= VS_SWITCH_SET_VMQ;
+		change.vmq = vmq_mode(attr[VS_ATTR_VMQ]);
+	}
+	if (attr[VS_ATTR_VMQ_QUEUES]) {
+		change.set |= VS_SWITCH_SET_VMQ_QUEUES;
+		change.vmq_queues = vs_tlv_u32(attr[VS_ATTR_VMQ_QUEUES]);
+	}
 	return vs_switch_set(call->model, vs_call_str(call, VS_ATTR_NAME), &change, fail);
 }
 
@@ -173,6 +194,8 @@ static int put(const struct vs_switch_view *view, void *ctx)
 	if (view->kind == VS_SWITCH_EXTERNAL) {
 		vs_msg_put_str(msg, VS_ATTR_UPLINK, view->uplink);
 		vs_msg_put_u32(msg, VS_ATTR_SHARE, view->share == VS_SHARE_ON);
+		vs_msg_put_u32(msg, VS_ATTR_VMQ, view->vmq);
+		vs_msg_put_u32(msg, VS_ATTR_VMQ_QUEUES, view->vmq_queues);
 	}
 	vs_msg_put_u32(msg, VS_ATTR_UNKNOWN, policy_of(view->unknown));
 	vs_msg_put_u32(msg, VS_ATTR_PORTS, view->ports);

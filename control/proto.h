@@ -54,9 +54,9 @@
  * Rights
  * ------
  * A client may do everything, or read (RIGHTS in the answer to HELLO). Who may read can send HELLO,
- * SWITCH_GET, PORT_GET, FDB_GET, STATS_GET, DROP_GET, WORKER_GET, MTU_GET, OFFLOAD_GET, CONFIG_GET,
- * STATE_GET and SUBSCRIBE; any other command is answered with EPERM. Bytes of frames (SAMPLE) are
- * left out of what readers get.
+ * SWITCH_GET, PORT_GET, FDB_GET, STATS_GET, DROP_GET, WORKER_GET, MTU_GET, OFFLOAD_GET, VMQ_GET,
+ * CONFIG_GET, STATE_GET and SUBSCRIBE; any other command is answered with EPERM. Bytes of frames
+ * (SAMPLE) are left out of what readers get.
  *
  * Descriptors (SCM_RIGHTS) have no place in this protocol. Kernels from 6.16 on refuse to send them
  * (EPERM); otherwise the daemon closes them, and disconnects a client whose descriptors take long
@@ -121,6 +121,9 @@
  *	OFFLOAD_OFF	u32	the same
  *	CLUSTER		gmac	all zero: none
  *	MODERATION	u32	enum vs_moderation
+ *	VMQ		u32	0 off, 1 on, 2 by the switch alone
+ *	VMQ_QUEUES	u32	0..1023; 0: any number
+ *	VMQ_WEIGHT	u32	0..100
  *	DRY_RUN		flag
  *	CONFIRM		u32	seconds, 1..86400
  *	FILTER		filter	jumps forward only, ends with a return
@@ -142,32 +145,35 @@
  *	ROLLBACK	-				-
  *	SWITCH_NEW	NAME! KIND! UPLINK SHARE	-
  *			UNKNOWN FDB_SIZE FDB_AGEING
- *			MTU FORCE
+ *			MTU FORCE VMQ
+ *			VMQ_QUEUES
  *	SWITCH_DEL	NAME! FORCE			-
  *	SWITCH_SET	NAME! KIND UPLINK SHARE		-
  *			UNKNOWN NEW_NAME FDB_SIZE
- *			FDB_AGEING MTU FORCE
+ *			FDB_AGEING MTU FORCE VMQ
+ *			VMQ_QUEUES
  *	SWITCH_GET	NAME				dump: NAME KIND UPLINK? SHARE? UNKNOWN PORTS
  *							PORTS_UP FDB_USED FDB_SIZE FDB_AGEING
- *							MTU FDB_FULL
+ *							MTU FDB_FULL VMQ? VMQ_QUEUES?
  *	PORT_NEW	NAME! SWITCH! KIND! SOCKET MODE	-
  *			IFNAME ADDRS QUEUES MAC
  *			MAC_AUTO MTU VM LINK STORM_PPS
  *			MAX_MACS VLAN_MODE VLAN VLANS
  *			PRIORITY CLUSTER OFFLOAD_ON
  *			OFFLOAD_OFF MODERATION
+ *			VMQ_WEIGHT
  *	PORT_DEL	NAME!				-
  *	PORT_SET	NAME! MAC MAC_AUTO VM MTU LINK	-
  *			STORM_PPS MAX_MACS NEW_NAME
  *			SWITCH ADDRS VLAN_MODE VLAN
  *			VLANS PRIORITY CLUSTER
  *			OFFLOAD_ON OFFLOAD_OFF
- *			MODERATION
+ *			MODERATION VMQ_WEIGHT
  *	PORT_GET	NAME				dump: NAME SWITCH KIND VM ID LINK UP STATE
  *							PROBLEM? MAC? MTU MTU_NET? STORM_PPS
  *							MAX_MACS MACS VLAN_MODE VLAN? VLANS?
  *							PRIORITY CLUSTER? OFFLOAD_OFF
- *							PAIRS WORKER, and
+ *							VMQ_WEIGHT? PAIRS WORKER, and
  *							- of a guest: SOCKET MODE PEER_PID? FEATURES
  *							  OFFERED RING_SIZE REGIONS MEMORY CONNECTS
  *							  REFUSED FAULTS LAST_FAULT? CALLS
@@ -196,6 +202,10 @@
  *							OWED_USO6 OWED_ECN, each { PASSED HARDWARE
  *							CUT SOFTWARE }, OWED_REFUSED SEGMENTS
  *							CHECKSUMS MERGED
+ *	VMQ_GET		SWITCH				dump: SWITCH PORT QUEUE? ENGINE REASON
+ *							VMQ_STATE VMQ_QUEUES? VMQ_WEIGHT?
+ *							VMQ_FILTERS? VMQ_WANTED? VMQ_ASTRAY?
+ *							FRAMES RECEIVED_BYTES WORKER TEXT?
  *	WORKER_GET	-				dump: ID CPU? TOTAL_CYCLES BUSY_CYCLES
  *							FRAMES ROUNDS NAPS TSC_HZ EVENTS_LOST
  *							PORTS PAIRS STATE PARKS WAKES IDLE_WAKES
@@ -364,6 +374,7 @@ enum vs_cmd {
 
 	VS_CMD_MTU_GET = 0x90,
 	VS_CMD_OFFLOAD_GET = 0x91,
+	VS_CMD_VMQ_GET = 0x94,
 
 	VS_CMD_CONFIG_GET = 0x70,
 	VS_CMD_STATE_GET = 0x71,
@@ -562,6 +573,17 @@ enum vs_attr {
 	VS_ATTR_ASLEEP_CYCLES = 183, /* u64: while it was parked */
 	VS_ATTR_AWAKE_FOR = 184,     /* text: why it does not park, or not as it should */
 	VS_ATTR_MODERATION = 185,    /* u32: enum vs_moderation */
+
+	/* queues of uplinks */
+	VS_ATTR_VMQ = 190,         /* u32: 0 off, 1 on, 2 by the switch alone */
+	VS_ATTR_VMQ_QUEUES = 191,  /* u32: ports that may have one; 0: any number */
+	VS_ATTR_VMQ_WEIGHT = 192,  /* u32: who gets one if they are scarce; 0: never */
+	VS_ATTR_QUEUE = 193,       /* u32: number of a queue; 0: the default one */
+	VS_ATTR_ENGINE = 194,      /* text: what sorts frames into queues: soft, off */
+	VS_ATTR_VMQ_FILTERS = 195, /* text: of a queue, "MAC vlan N, MAC untagged" */
+	VS_ATTR_VMQ_WANTED = 196,  /* u32: filters that it would have; the first 32 are in force */
+	VS_ATTR_VMQ_ASTRAY = 197,  /* u64: frames that came by its hw queue and are not for it */
+	VS_ATTR_VMQ_STATE = 198,   /* text: of a queue; default: it has none of its own */
 
 	VS_ATTR_COUNT_, /* one more than the highest number */
 	VS_ATTR_MAX = VS_ATTR_COUNT_ - 1,

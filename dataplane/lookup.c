@@ -109,9 +109,10 @@ static struct pair_key make_pair_key(const struct vs_pkt *pkt)
 }
 
 /* vs_fdb_find(), by a hint where there is one. @key: of @fid and @mac */
-static inline struct vs_fdb_entry *look_up(struct vs_ctx *ctx, const struct vs_fdb *fdb,
-					   uint64_t key, uint16_t fid,
-					   const struct rte_ether_addr *mac)
+static __rte_always_inline struct vs_fdb_entry *look_up(struct vs_ctx *ctx,
+							const struct vs_fdb *fdb, uint64_t key,
+							uint16_t fid,
+							const struct rte_ether_addr *mac)
 {
 	struct vs_hint *hint = &ctx->hint[scramble(key) >> (64 - VS_HINT_BITS)];
 
@@ -168,8 +169,8 @@ static __rte_noinline void report(struct vs_ctx *ctx, const struct vs_port_hot *
 }
 
 /* Return: whether the packet's source is known at @port. */
-static bool learn(struct vs_ctx *ctx, const struct vs_port_hot *port, const struct vs_pkt *pkt,
-		  uint64_t key)
+static __rte_always_inline bool learn(struct vs_ctx *ctx, const struct vs_port_hot *port,
+				      const struct vs_pkt *pkt, uint64_t key)
 {
 	struct vs_fdb_entry *e = look_up(ctx, port->fdb, key, pkt->fid, &vs_l2_eth(pkt)->src_addr);
 
@@ -273,8 +274,9 @@ static void forward(struct vs_ctx *ctx, uint16_t in_port, uint16_t out, uint8_t 
 }
 
 /* @key: of the destination; @ret_out: the port that it goes to, not written if that is not one */
-static enum vs_drop find(struct vs_ctx *ctx, const struct vs_port_hot *port,
-			 const struct vs_pkt *pkt, uint8_t index, uint64_t key, uint16_t *ret_out)
+static __rte_always_inline enum vs_drop find(struct vs_ctx *ctx, const struct vs_port_hot *port,
+					     const struct vs_pkt *pkt, uint8_t index, uint64_t key,
+					     uint16_t *ret_out)
 {
 	const struct rte_ether_addr *dst = &vs_l2_eth(pkt)->dst_addr;
 	const struct vs_fdb_entry *e;
@@ -310,7 +312,9 @@ static bool is_same_flow(const struct vs_pkt *a, const struct vs_pkt *b)
 	       a->in_port == b->in_port;
 }
 
-void vs_lookup(struct vs_ctx *ctx, struct vs_burst *burst)
+/* The whole stage; @sorted: some of the packets are in queues. Made once for each of the two. */
+static __rte_always_inline void look_up_burst(struct vs_ctx *ctx, struct vs_burst *burst,
+					      uint64_t sorted)
 {
 	const struct vs_pkt *before = NULL; /* its source is known, and it went to @to alone */
 	uint16_t to = VS_FDB_NO_PORT;
@@ -331,10 +335,26 @@ void vs_lookup(struct vs_ctx *ctx, struct vs_burst *burst)
 		key = make_pair_key(pkt);
 		before = learn(ctx, port, pkt, key.src) ? pkt : NULL;
 		to = VS_FDB_NO_PORT;
+		if (sorted >> i & 1) {
+			/* Whose it is was found when it was sorted (vmq/classify.c). */
+			to = burst->queue[i];
+			forward(ctx, port->id, to, (uint8_t)i);
+			continue;
+		}
 		drop = find(ctx, port, pkt, (uint8_t)i, key.dst, &to);
 		if (drop)
 			vs_pkt_drop(ctx, pkt, drop);
 		if (to == VS_FDB_NO_PORT)
 			before = NULL;
 	}
+}
+
+void vs_lookup(struct vs_ctx *ctx, struct vs_burst *burst)
+{
+	look_up_burst(ctx, burst, 0);
+}
+
+void vs_lookup_queues(struct vs_ctx *ctx, struct vs_burst *burst)
+{
+	look_up_burst(ctx, burst, burst->sorted);
 }

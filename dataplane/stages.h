@@ -19,6 +19,9 @@ void vs_admit(struct vs_ctx *ctx, struct vs_burst *burst);
 /** vs_lookup() - stage 5, see lookup.c */
 void vs_lookup(struct vs_ctx *ctx, struct vs_burst *burst);
 
+/** vs_lookup_queues() - the same behind classify: what is in a queue goes to its port */
+void vs_lookup_queues(struct vs_ctx *ctx, struct vs_burst *burst);
+
 /** vs_release() - stage 6, see release.c */
 void vs_release(struct vs_ctx *ctx, struct vs_burst *burst);
 

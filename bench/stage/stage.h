@@ -28,6 +28,7 @@
 #include "dataplane/fdb.h"
 #include "dataplane/guest/guest.h"
 #include "dataplane/schedule.h"
+#include "vmq/vmq.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -92,6 +93,7 @@ extern const size_t vss_n_cases;
  * @from:	port 0 of @conf
  * @fdb:	of the switch
  * @scratch:	a table that new addresses are learnt in
+ * @vmq:	a queue for each receiver, for stages that sort
  * @schedule:	of each worker
  * @sink:	results of functions that are called for their cost only
  * @bursts:	sent so far
@@ -104,6 +106,7 @@ struct vss_world {
 	const struct vs_port_hot *from;
 	struct vs_fdb *fdb;
 	struct vs_fdb *scratch;
+	struct vs_vmq *vmq;
 	struct vs_schedule *schedule[VSS_WORKERS];
 	uintptr_t sink;
 	uint64_t bursts;

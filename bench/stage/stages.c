@@ -9,6 +9,7 @@
 #include "dataplane/pipeline.h"
 #include "dataplane/stages.h"
 #include "offload/offload.h"
+#include "vmq/vmq.h"
 
 #include <string.h>
 
@@ -19,6 +20,7 @@
 	X(rx, "rx", VSS_ENDS, "vs_rx", vs_rx(w->ctx, w->from, w->burst))                \
 	X(ingress, "ingress", VSS_PIPELINE, "vs_offload_ingress",                       \
 	  vs_offload_ingress(w->ctx, w->burst))                                         \
+	X(classify, "classify", VSS_PIPELINE, "vs_vmq_classify", sort(w))               \
 	X(l2_tags, "l2-tags", VSS_PART, "vs_l2_tag", read_tags(w))                     \
 	X(admit, "admit", VSS_PIPELINE, "vs_admit", vs_admit(w->ctx, w->burst))         \
 	X(fdb_find, "fdb-find", VSS_PART, "vs_fdb_find", find_destinations(w))          \
@@ -36,6 +38,7 @@
 	  look_around(w, VSS_WORKER_IDLE))                                              \
 	X(visit, "visit", VSS_WHOLE, "vs_pipeline_visit",                               \
 	  (void)vs_pipeline_visit(w->ctx, w->from, 0, w->burst))                        \
+	X(visit_queues, "visit-queues", VSS_WHOLE, "vs_pipeline_visit", visit_queues(w)) \
 	X(round, "round", VSS_ROUND, "vs_schedule_round",                               \
 	  look_around(w, VSS_WORKER_ALONE))                                             \
 	X(round_idle, "round-idle", VSS_ROUND, "vs_schedule_round",                     \
@@ -59,6 +62,25 @@ static inline void find_destinations(struct vss_world *w)
 
 		w->sink += (uintptr_t)vs_fdb_find(w->fdb, pkt->fid, &vs_l2_eth(pkt)->dst_addr);
 	}
+}
+
+/* Of all ports, only an uplink with queues goes that way: the sender is one for so long. */
+static inline void sort(struct vss_world *w)
+{
+	struct vs_port_hot *from = &w->conf->port[w->from->id];
+
+	from->vmq = 1;
+	vs_vmq_classify(w->ctx, w->burst);
+	from->vmq = 0;
+}
+
+static inline void visit_queues(struct vss_world *w)
+{
+	struct vs_port_hot *from = &w->conf->port[w->from->id];
+
+	from->vmq = 1;
+	(void)vs_pipeline_visit(w->ctx, w->from, 0, w->burst);
+	from->vmq = 0;
 }
 
 static inline void give_back(struct vss_world *w)

@@ -181,8 +181,16 @@ static int fill_fdb(struct vss_world *w)
 		err = vs_fdb_new(&w->rcu, FDB_SIZE, &w->scratch);
 	if (err)
 		return err;
-	for (i = 0; i < VSS_PORTS; i++)
-		learn(w, vss_mac(i), i);
+	w->vmq = vs_vmq_new(VSS_PORTS, 1);
+	if (!w->vmq)
+		return -ENOMEM;
+	for (i = 0; i < VSS_PORTS; i++) {
+		const struct rte_ether_addr mac = vss_mac(i);
+
+		learn(w, mac, i);
+		if (i > 0)
+			(void)vs_vmq_add(w->vmq, &mac, 0, (uint16_t)i);
+	}
 	for (i = 0; i < FDB_OTHERS; i++)
 		learn(w, vss_mac_new(VSS_FRAMES + i), 1 + i % VSS_RECEIVERS);
 	return 0;
@@ -262,6 +270,8 @@ static void fill_conf(struct vss_world *w)
 		.n = VSS_PORTS,
 		.n_unknown = VSS_PORTS,
 	};
+	w->conf->vmq = &w->vmq;
+	w->conf->n_vmqs = 1;
 	fill_idle(w);
 	w->ctx->conf = w->conf;
 	w->from = &w->conf->port[0];
@@ -363,6 +373,7 @@ void vss_world_free(struct vss_world *w)
 		event_base_free(w->base);
 	vs_fdb_free(w->fdb);
 	vs_fdb_free(w->scratch);
+	vs_vmq_free(w->vmq);
 	if (w->rcu.qsbr)
 		vs_rcu_fini(&w->rcu);
 	if (w->ctx && w->ctx->events.ring)

@@ -79,6 +79,8 @@ static const struct cli_arg add_args[] = {
 	{"moderation", "off|low|medium|high|adaptive", CLI_CHOICE, CLI_MAY, VS_ATTR_MODERATION,
 	 moderations,
 	 .help = "guest: how long its interrupts may wait for more frames (default: off)"},
+	{"vmq-weight", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_VMQ_WEIGHT,
+	 .help = "guest: who gets a queue of the uplink if they are scarce (0: never, to 100, the default)"},
 	{0},
 };
 
@@ -108,6 +110,8 @@ static const struct cli_arg set_args[] = {
 	{"offload", OFFLOAD_VALUE, CLI_OFFLOAD, CLI_MAY, .help = OFFLOAD_HELP},
 	{"moderation", "off|low|medium|high|adaptive", CLI_CHOICE, CLI_MAY, VS_ATTR_MODERATION,
 	 moderations, .help = "guest: how long its interrupts may wait for more frames"},
+	{"vmq-weight", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_VMQ_WEIGHT,
+	 .help = "guest: who gets a queue of the uplink if they are scarce (0: never, to 100, the default)"},
 	{"addr", "PREFIX[,PREFIX...]|none", CLI_WORD, CLI_MAY, VS_ATTR_ADDRS,
 	 .help = "host: addresses of the interface"},
 	{0},
@@ -263,6 +267,9 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 	out_str(o, OUT_IN_BLOCKS, "problem", "PROBLEM", problem);
 	put_config(o, tb);
 	out_num(o, OUT_IN_BLOCKS, "pairs", "QUEUE-PAIRS", cli_num(tb, VS_ATTR_PAIRS));
+	if (tb[VS_ATTR_VMQ_WEIGHT])
+		out_num(o, OUT_IN_BLOCKS, "vmq_weight", "VMQ-WEIGHT",
+			cli_num(tb, VS_ATTR_VMQ_WEIGHT));
 	out_num(o, OUT_IN_BLOCKS, "worker", "WORKER", cli_num(tb, VS_ATTR_WORKER));
 	if (tb[VS_ATTR_SOCKET])
 		put_guest(o, tb);

@@ -32,6 +32,11 @@ static const struct cli_arg add_args[] = {
 	{"mtu", "N|none", CLI_NUMBER, CLI_MAY, VS_ATTR_MTU, mtus,
 	 .help = "limit of its ports: bytes of a frame without its Ethernet header (68 to 65535; "
 		 "default none)"},
+	{"vmq", "on|off|soft", CLI_CHOICE, CLI_MAY, VS_ATTR_VMQ, cli_vmq_modes,
+	 .help = "external: sort frames from the uplink into a queue for each guest (default: off; "
+		 "soft: by the switch alone)"},
+	{"vmq-queues", "N|all", CLI_NUMBER, CLI_MAY, VS_ATTR_VMQ_QUEUES, cli_vmq_queues,
+	 .help = "external: how many guests have one (1 to 1023, default all)"},
 	{0},
 };
 
@@ -61,6 +66,11 @@ static const struct cli_arg set_args[] = {
 	{"mtu", "N|none", CLI_NUMBER, CLI_MAY, VS_ATTR_MTU, mtus,
 	 .help = "limit of its ports: bytes of a frame without its Ethernet header (68 to 65535; "
 		 "default none)"},
+	{"vmq", "on|off|soft", CLI_CHOICE, CLI_MAY, VS_ATTR_VMQ, cli_vmq_modes,
+	 .help = "external: sort frames from the uplink into a queue for each guest (default: off; "
+		 "soft: by the switch alone)"},
+	{"vmq-queues", "N|all", CLI_NUMBER, CLI_MAY, VS_ATTR_VMQ_QUEUES, cli_vmq_queues,
+	 .help = "external: how many guests have one (1 to 1023, default all)"},
 	{0},
 };
 
@@ -68,6 +78,15 @@ static const struct cli_arg show_args[] = {
 	{NULL, "NAME", CLI_WORD, CLI_MAY, VS_ATTR_NAME, .help = "only this switch, with all of it"},
 	{0},
 };
+
+static void put_vmq_queues(struct out *o, uint64_t limit)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)limit);
+	out_value(o, OUT_IN_BLOCKS, "vmq_queues", "VMQ-QUEUES", json_integer((json_int_t)limit),
+		  limit ? text : "all");
+}
 
 static int show_record(const struct nlattr *const *tb, void *ctx)
 {
@@ -87,6 +106,11 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 		out_value(o, OUT_IN_BLOCKS, "share_host", "SHARE-HOST",
 			  json_boolean(cli_num(tb, VS_ATTR_SHARE)),
 			  cli_choice_word(cli_off_on, (uint32_t)cli_num(tb, VS_ATTR_SHARE)));
+	if (tb[VS_ATTR_VMQ])
+		out_str(o, OUT_IN_BLOCKS, "vmq", "VMQ",
+			cli_choice_word(cli_vmq_modes, (uint32_t)cli_num(tb, VS_ATTR_VMQ)));
+	if (tb[VS_ATTR_VMQ_QUEUES])
+		put_vmq_queues(o, cli_num(tb, VS_ATTR_VMQ_QUEUES));
 	out_str(o, OUT_IN_BLOCKS, "unknown", "UNKNOWN",
 		cli_choice_word(unknowns, (uint32_t)cli_num(tb, VS_ATTR_UNKNOWN)));
 	out_num(o, OUT_EVERYWHERE, "ports", "PORTS", cli_num(tb, VS_ATTR_PORTS));

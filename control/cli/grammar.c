@@ -11,6 +11,7 @@ const struct cli_object cli_objects[] = {
 	{"port", cli_port_verbs, "ports of switches"},
 	{"fdb", cli_fdb_verbs, "addresses and where they are (forwarding database)"},
 	{"stats", cli_stats_verbs, "counters, and the audit that they add up"},
+	{"vmq", cli_vmq_verbs, "queues of uplinks, one for each virtual machine"},
 	{"mtu", cli_mtu_verbs, "how long frames may be, and who limits them"},
 	{"offload", cli_offload_verbs, "who computes checksums and cuts long frames"},
 	{"worker", cli_worker_verbs, "polling threads"},
@@ -41,6 +42,8 @@ const struct cli_choice cli_port_kinds[] = {
 	{NULL, 0},
 };
 const struct cli_choice cli_off_on[] = {{"off", 0}, {"on", 1}, {NULL, 0}};
+const struct cli_choice cli_vmq_modes[] = {{"off", 0}, {"on", 1}, {"soft", 2}, {NULL, 0}};
+const struct cli_choice cli_vmq_queues[] = {{"all", 0}, {NULL, 0}};
 const struct cli_choice cli_modes[] = {
 	{"client", VS_MODE_CLIENT},
 	{"server", VS_MODE_SERVER},

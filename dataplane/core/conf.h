@@ -20,6 +20,7 @@
 #include <stdbool.h>
 
 struct vs_fdb;
+struct vs_vmq;
 
 /**
  * struct vs_port_ops - what a kind of port can do for a worker
@@ -133,6 +134,7 @@ struct vs_port_hot {
 	uint8_t workers;     /* that visit it: each has its share of what is limited */
 	uint8_t offload_off; /* enum vs_offload: caps of the other side that are not used */
 	struct rte_ether_addr mac;
+	uint16_t vmq; /* 1 + index into vs_conf.vmq: an uplink's queues; 0: it has none */
 } __rte_cache_aligned;
 
 _Static_assert(sizeof(struct vs_port_hot) == RTE_CACHE_LINE_SIZE, "one cache line");
@@ -199,6 +201,9 @@ struct vs_conf {
 	struct vs_trunk *trunks;  /* storage of all trunks */
 	uint16_t *fid_of_vid;     /* storage of all switches' tables */
 	struct vs_poll *polls;    /* storage of all lists of work */
+	uint16_t n_vmqs;
+	struct vs_vmq **vmq;                   /* the queues of uplinks, owned */
+	uint64_t has_queue[VS_PORTS_MAX / 64]; /* control: ports that have one */
 	struct vs_group group[VS_GROUPS_MAX];
 	struct vs_port_hot port[VS_PORTS_MAX];
 };

@@ -21,6 +21,8 @@ enum {
 	VS_VID_MAX = 4094,
 	/** Cluster addresses (several ports with one address) of one daemon. */
 	VS_GROUPS_MAX = 256,
+	/** Filters of one queue of an uplink; frames that need more take the default queue. */
+	VS_VMQ_FILTERS_MAX = 32,
 	/** Names of switches, ports and VMs, with the final NUL. */
 	VS_NAME_MAX = 32,
 	/** Captures of one daemon at a time. */

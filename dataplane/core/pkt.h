@@ -143,6 +143,8 @@ struct vs_hdr_slot {
 /**
  * struct vs_burst - the frames taken in one visit to one port
  * @owing:	bit i: something is owed on packet i
+ * @sorted:	bit i: packet i belongs to the queue of port @queue[i] (core/vmq.h); written where
+ *		the uplink has queues, and read only there
  * @tagged:	twins of @pkt with the tag of their VLAN; twin i is there if bit i of @has_tagged is
  *		set, shares the extents of packet i and has a private header of its own
  */
@@ -156,6 +158,8 @@ struct vs_burst {
 	struct vs_extent ext[VS_BURST_EXTENTS];
 	struct vs_hdr_slot hdr[VS_BURST_MAX];
 	struct vs_hdr_slot tagged_hdr[VS_BURST_MAX];
+	uint64_t sorted;
+	uint16_t queue[VS_BURST_MAX];
 };
 
 _Static_assert(VS_BURST_MAX <= 64, "a bit of has_tagged for each packet");

@@ -77,7 +77,10 @@ struct vs_offload_stats {
  * Frames and bytes are counted without FCS and without the virtio-net header. "Received" is what
  * the switch took from the port, "sent" what it delivered to it. @cycles: ticks of the time stamp
  * counter that the frames from the port took, polling on the way to them included. @held: frames
- * that wait just now because another worker writes to the port (dataplane/held.h).
+ * that wait just now because another worker writes to the port (dataplane/held.h). @vmq_frames and
+ * @vmq_bytes: taken from the uplink into the queue of this port; of an uplink: into its default
+ * queue. @vmq_astray: frames that came by a hw queue of this port and are not for it. None of the
+ * three is part of a sum.
  */
 struct vs_port_stats {
 	uint64_t received;
@@ -90,6 +93,9 @@ struct vs_port_stats {
 	uint64_t sent_bytes;
 	uint64_t held;
 	uint64_t cycles;
+	uint64_t vmq_frames;
+	uint64_t vmq_bytes;
+	uint64_t vmq_astray;
 	uint64_t drops[VS_DROP_COUNT];
 	struct vs_offload_stats offload;
 	struct vs_sample samples[VS_DROP_COUNT];

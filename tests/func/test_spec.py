@@ -145,10 +145,28 @@ def test_external_switch(client):
     assert (row["kind"], row["uplink"], row["vlan-mode"], row["vlans"]) == (
         "uplink", CARD, "trunk", [(1, 4094)])
     client.refused(errno.EBUSY, "name", "port-del", name="ext.uplink")
+    for name, value in (("vmq", 1), ("vmq", 2), ("vmq-queues", 8), ("vmq", 0)):
+        client.ask("switch-set", name="ext", **{name: value})
+        assert client.one("switch-get")[name] == value
     client.ask("switch-set", name="ext", kind="private")
     assert client.ask("port-get") == []
     client.ask("switch-set", name="ext", kind="external", uplink=CARD, force=True)
     client.ask("switch-del", name="ext")
+
+
+def test_queues(client, rundir):
+    """Of an uplink: the default one, a guest's own, and one that has none."""
+    client.ask("switch-new", name="ext", kind="external", uplink=CARD, share=0, vmq=2, vmq_queues=1)
+    for name, addr in (("p", MAC), ("q", "02:00:00:00:00:0f")):
+        client.ask("port-new", name=name, switch="ext", kind="guest", mac=addr,
+                   socket=f"{rundir}/{name}.sock", vmq_weight=7)
+    default, p, q = client.ask("vmq-get", switch="ext")
+    assert [row["port"] for row in client.ask("vmq-get")] == ["ext.uplink", "p", "q"]
+    assert (default["port"], default["queue"], default["vmq-queues"]) == ("ext.uplink", 0, 1)
+    assert (p["port"], p["vmq-weight"], p["vmq-filters"]) == ("p", 7, f"{MAC} untagged")
+    assert (p["engine"], p["vmq-wanted"], p["vmq-astray"]) == ("soft", 1, 0) and p["queue"]
+    assert "queue" not in q and q["text"]
+    client.ask("switch-del", name="ext", force=True)
 
 
 def test_port(client, rundir):
@@ -168,6 +186,7 @@ def test_port(client, rundir):
     assert runs == [(7, None), (10, None), (20, [(20, 29)])]
     for name, value in (("mac", "02:00:00:00:00:01"), ("vm", "w"), ("mtu", 68), ("link", 0),
                         ("storm-pps", 0), ("max-macs", 7), ("switch", "two"), ("priority", 1),
+                        ("vmq-weight", 0), ("vmq-weight", 100),
                         ("cluster", "03:bf:0a:00:00:01")):
         client.ask("port-set", name="p", **{name: value})
         assert client.one("port-get", name="p")[name] == value
@@ -512,6 +531,7 @@ def test_readers(spec, host):
     ("EINVAL", "name", "audit-get", {"name": "lan"}),
     ("EINVAL", "name", "worker-get", {"name": "lan"}),
     ("ENOENT", "switch", "mtu-get", {"switch": "nix"}),
+    ("ENOENT", "switch", "vmq-get", {"switch": "nix"}),
     ("ENOENT", "port", "offload-get", {"port": "nix"}),
     ("EINVAL", "name", "hello", {"name": "lan"}),
     ("EINVAL", "name", "subscribe", {"name": "lan"}),

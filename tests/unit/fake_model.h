@@ -359,6 +359,22 @@ int vs_mtu_each(struct vs_model *m, const char *sw, uint64_t place,
 	return visit(&view, ctx);
 }
 
+int vs_vmq_each(struct vs_model *m, const char *name,
+		int (*visit)(const struct vs_vmq_view *view, void *ctx), void *ctx,
+		struct vs_fail *fail)
+{
+	static const struct vs_vmq_view view = {
+		.sw = "lan",
+		.port = "up",
+		.is_default = true,
+		.engine = "off",
+		.reason = "",
+		.state = "running",
+	};
+
+	return visit(&view, ctx);
+}
+
 int vs_audit_each(struct vs_model *m, int (*visit)(const struct vs_audit_view *view, void *ctx),
 		  void *ctx, struct vs_fail *fail)
 {
