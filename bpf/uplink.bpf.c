@@ -4,9 +4,14 @@
  *
  * DOC: theory of operation
  *
- * Without sharing there is one program, vs_sort, and all it does is to hand each frame to the
+ * Without sharing there is one program, vs_sort, and all it does is to hand each frame to an
  * AF_XDP socket of its hw queue. With no socket there (the switch is dead) the frame is dropped:
  * the interface is not the host's.
+ *
+ * A hw queue has one socket for each queue that frames are sorted into (doc/vmq.md), and one, the
+ * default, for everything that no filter matches. The VLAN of a frame is read from its tag, for XDP
+ * is not told of tags that a driver has taken out: such drivers are kept from doing so
+ * (dataplane/uplink/nic.h).
  *
  * With sharing, the host keeps its address on the interface, and host and switch are two stations
  * on the same wire. XDP can give a frame to one side only, so the other ways lead through a
@@ -67,10 +72,18 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
-	__uint(max_entries, VS_BPF_SOCKETS_MAX);
+	__uint(max_entries, VS_BPF_QUEUES_MAX *VS_BPF_HW_QUEUES_MAX);
 	__type(key, __u32);
 	__type(value, __u32);
 } vs_sockets SEC(".maps");
+
+/* Queue by {destination, VLAN}. Not pinned: redirects end with the switch that made them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, VS_BPF_FILTERS_MAX);
+	__type(key, struct vs_bpf_station);
+	__type(value, __u32);
+} vs_filters SEC(".maps");
 
 static __always_inline void count(enum vs_bpf_counter which)
 {
@@ -121,10 +134,52 @@ static __always_inline void forget(const struct vs_bpf_station *station)
 		count(VS_BPF_FORGOTTEN);
 }
 
-/* Which socket a frame for the switch goes to. */
-static __always_inline __u32 sort(const struct xdp_md *xdp)
+/*
+ * The queue that a frame for the switch falls into: as vmq/classify.c has it, which has the last
+ * word. A tag without a VLAN is no tag; what has another kind of tag matches no filter.
+ */
+static __always_inline __u32 sort(const struct vs_bpf_config *cfg, const struct ethhdr *eth,
+				  const void *end)
 {
-	return xdp->rx_queue_index;
+	const __be16 *tci = (const void *)(eth + 1);
+	struct vs_bpf_station key = {.vid = cfg->vid};
+	const __u32 *queue;
+
+	if (eth->h_proto == bpf_htons(ETH_P_8021AD))
+		return 0;
+	if (eth->h_proto == bpf_htons(ETH_P_8021Q)) {
+		__u16 vid;
+
+		/* With the type behind the tag: one that ends before it has none. */
+		if ((const void *)(tci + 2) > end)
+			return 0;
+		vid = bpf_ntohs(*tci) & VID_MASK;
+		if (vid)
+			key.vid = vid;
+	}
+	__builtin_memcpy(key.mac, eth->h_dest, ETH_ALEN);
+	queue = bpf_map_lookup_elem(&vs_filters, &key);
+	return queue ? *queue : 0;
+}
+
+/*
+ * Give a frame to the switch: by the queue that it falls into, or by the default one, where that
+ * has no socket on this hw queue. @nobody: verdict if the switch is not there.
+ */
+static __always_inline int give(const struct xdp_md *xdp, __u32 queue, enum xdp_action nobody)
+{
+	int verdict = XDP_ABORTED;
+
+	if (queue)
+		verdict = bpf_redirect_map(&vs_sockets, vs_bpf_socket(queue, xdp->rx_queue_index),
+					   XDP_ABORTED);
+	if (verdict == XDP_REDIRECT)
+		count(VS_BPF_TO_QUEUE);
+	else
+		verdict = bpf_redirect_map(&vs_sockets, vs_bpf_socket(0, xdp->rx_queue_index),
+					   nobody);
+	count(verdict == XDP_REDIRECT ? VS_BPF_TO_SWITCH : VS_BPF_NO_SWITCH);
+	return verdict;
 }
 
 /* The source of a frame from the wire, its tag still in front. */
@@ -145,7 +200,6 @@ int vs_sort(struct xdp_md *xdp)
 	const struct vs_bpf_config *cfg = config();
 	const void *end = (const void *)(long)xdp->data_end;
 	const struct ethhdr *eth = (const void *)(long)xdp->data;
-	int verdict;
 
 	if (!cfg)
 		return XDP_PASS;
@@ -165,9 +219,7 @@ int vs_sort(struct xdp_md *xdp)
 		station = source(eth, end);
 		forget(&station);
 	}
-	verdict = bpf_redirect_map(&vs_sockets, sort(xdp), cfg->share ? XDP_PASS : XDP_DROP);
-	count(verdict == XDP_REDIRECT ? VS_BPF_TO_SWITCH : VS_BPF_NO_SWITCH);
-	return verdict;
+	return give(xdp, cfg->sort ? sort(cfg, eth, end) : 0, cfg->share ? XDP_PASS : XDP_DROP);
 }
 
 /* VLAN of a frame in the stack, whose tag is beside it, or in it still, or not there. */

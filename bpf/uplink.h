@@ -20,8 +20,12 @@
 enum {
 	/* Addresses of machines behind the switch that the host can know of. */
 	VS_BPF_BEHIND_MAX = 16384,
-	/* Sockets: hw queues of one interface. */
-	VS_BPF_SOCKETS_MAX = 64,
+	/* hw queues of one interface. */
+	VS_BPF_HW_QUEUES_MAX = 64,
+	/* Queues of guests' ports, and the default one, 0: each has a socket on each hw queue. */
+	VS_BPF_QUEUES_MAX = 1 + 16,
+	/* Filters of all queues of one interface. */
+	VS_BPF_FILTERS_MAX = 1024,
 };
 
 /** struct vs_bpf_config - what the programs must know; one element, index 0 */
@@ -30,7 +34,8 @@ struct vs_bpf_config {
 	__u32 nic;   /* index of the interface */
 	__u32 tap;   /* index of the helper TAP, or 0 */
 	__u8 mac[6]; /* of the interface */
-	__u8 pad[2];
+	__u16 vid;   /* VLAN of frames without a tag, as filters name it */
+	__u32 sort;  /* 1: there are filters */
 };
 
 /** struct vs_bpf_station - an address on a VLAN; 0: frames without a tag */
@@ -39,10 +44,14 @@ struct vs_bpf_station {
 	__u16 vid;
 };
 
+/** vs_bpf_socket() - index of the socket of @queue on @hw_queue in the map of sockets */
+#define vs_bpf_socket(queue, hw_queue) ((queue)*VS_BPF_HW_QUEUES_MAX + (hw_queue))
+
 /* What the programs count, per CPU: a name for tables, and a sentence. */
 /* clang-format off */
 #define VS_BPF_COUNTERS(X) \
 	X(TO_SWITCH,    "to_switch",    "frames from the wire given to the switch") \
+	X(TO_QUEUE,     "to_queue",     "of these, frames given to it by a queue of a guest's port") \
 	X(TO_HOST,      "to_host",      "frames from the wire to the interface's own address, passed to the host") \
 	X(GROUP,        "group",        "broadcast and multicast from the wire, passed to the host and copied to the switch") \
 	X(GROUP_LOST,   "group_lost",   "of these, copies that the switch did not take in time") \

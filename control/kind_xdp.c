@@ -90,6 +90,48 @@ static int share(struct vs_port *port, enum vs_share share, struct vs_fail *fail
 	return err ? vs_fail_set(fail, err, VS_ATTR_SHARE, "%s", why.text) : 0;
 }
 
+/** struct rows - filters that are being collected */
+struct rows {
+	struct vs_xdp_filter *filter;
+	unsigned int n;
+};
+
+static void collect(uint16_t port, const struct rte_ether_addr *mac, uint16_t vid, void *ctx)
+{
+	struct rows *rows = ctx;
+
+	if (rows->n == VS_BPF_FILTERS_MAX)
+		return;
+	rows->filter[rows->n++] = (struct vs_xdp_filter){.mac = *mac, .vid = vid, .port = port};
+}
+
+static int sort(struct vs_port *port, bool *ret_changed, struct vs_fail *fail)
+{
+	static struct vs_xdp_filter filter[VS_BPF_FILTERS_MAX]; /* control thread only */
+	struct rows rows = {.filter = filter};
+	struct vs_xdp_wish wish = {.filter = filter, .vid = port->vlans.vid};
+	struct vs_xdp_why why;
+	int err;
+
+	if (model_vmq_is_sorted(port->sw)) {
+		model_vmq_each_wish(port->sw, collect, &rows);
+		wish.sorting = VS_XDP_SORT_ON;
+		wish.n = rows.n;
+	}
+	err = vs_xdp_sort(port->dev, &wish, ret_changed, &why);
+	return err ? vs_fail_set(fail, err, VS_ATTR_VMQ, "%s", why.text) : 0;
+}
+
+static unsigned int queues_max(const struct vs_port *port)
+{
+	return vs_xdp_queues_max(port->dev);
+}
+
+static uint16_t owner(const struct vs_port *port, unsigned int pair)
+{
+	return vs_xdp_owner(port->dev, pair);
+}
+
 /* Counters that are not zero. */
 static void list_counters(const struct vs_xdp_info *xdp, char *text, size_t size)
 {
@@ -139,4 +181,9 @@ const struct vs_kind_ops vs_kind_xdp = {
 	.share = share,
 	.host_mac = host_mac,
 	.device_mtu = device_mtu,
+	.sort = sort,
+	.sorter = "xdp",
+	.sorter_text = "the kernel sorts, by an eBPF program, into sockets of their own",
+	.queues_max = queues_max,
+	.owner = owner,
 };

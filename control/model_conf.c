@@ -437,6 +437,7 @@ void model_conf_replace(struct vs_model *m, struct vs_conf *conf)
 	vs_rcu_synchronize(m->env.rcu);
 	model_vmq_settle(m, conf);
 	model_conf_free(old);
+	model_vmq_sort(m);
 }
 
 int model_publish(struct vs_model *m)

@@ -31,6 +31,11 @@ struct vs_touched_port;
 struct vs_touched_switch;
 struct vs_txn;
 
+enum {
+	/** Bytes of a sentence on why frames are not sorted before the switch sees them. */
+	VS_VMQ_WHY_SIZE = 320,
+};
+
 struct vs_switch {
 	char name[VS_NAME_MAX];
 	struct vs_model *m;
@@ -46,6 +51,7 @@ struct vs_switch {
 	uint32_t mtu; /* limit of its ports; 0: none of its own */
 	enum vs_vmq_mode vmq;
 	uint32_t vmq_queues; /* the most that its uplink has besides the default one; 0: any */
+	char vmq_refused[VS_VMQ_WHY_SIZE]; /* why nothing before the switch sorts; "": it may */
 	uint64_t fdb_full;
 	bool fdb_full_told; /* one notice per time that the table fills up */
 	/* what ports that are gone had counted, so that the sums of the switch still hold */
@@ -365,6 +371,22 @@ void model_age(struct vs_model *m);
 
 /** model_vmq_fill() - the filters of all uplinks, as the arrays say. Return: 0 or -ENOMEM. */
 int model_vmq_fill(struct vs_conf *conf, const struct vs_model *m);
+
+/** model_vmq_each_wish() - each filter of each port of @sw that has a queue, port by port. */
+void model_vmq_each_wish(const struct vs_switch *sw,
+			 void (*visit)(uint16_t port, const struct rte_ether_addr *mac,
+				       uint16_t vid, void *ctx),
+			 void *ctx);
+
+/** model_vmq_is_sorted() - does something before the switch sort frames of @sw into queues? */
+bool model_vmq_is_sorted(const struct vs_switch *sw);
+
+/**
+ * model_vmq_sort() - have frames sorted before the switch sees them, where something can
+ *
+ * The workers have the snapshot with the filters. May publish another.
+ */
+void model_vmq_sort(struct vs_model *m);
 
 /** model_vmq_free() - those of a snapshot. */
 void model_vmq_free(struct vs_conf *conf);

@@ -87,6 +87,15 @@ static int by_weight(const void *a, const void *b)
 	return (x->serial > y->serial) - (x->serial < y->serial);
 }
 
+/* Queues that @sw may have besides the default one. */
+static unsigned int queues_max(const struct vs_switch *sw)
+{
+	const struct vs_port *uplink = model_uplink(sw);
+	unsigned int n = sw->vmq_queues ? sw->vmq_queues : VS_PORTS_MAX;
+
+	return model_vmq_is_sorted(sw) ? RTE_MIN(n, uplink->kind->queues_max(uplink)) : n;
+}
+
 /* The ports of @sw that have a queue, in @list (VS_PORTS_MAX). Return: how many. */
 static unsigned int choose(const struct vs_switch *sw, const struct vs_port **list)
 {
@@ -102,10 +111,46 @@ static unsigned int choose(const struct vs_switch *sw, const struct vs_port **li
 			list[n++] = port;
 	}
 	qsort(list, n, sizeof(*list), by_weight);
-	return sw->vmq_queues && sw->vmq_queues < n ? sw->vmq_queues : n;
+	return RTE_MIN(n, queues_max(sw));
+}
+
+/** struct wish - who is told of a port's filters */
+struct wish {
+	void (*visit)(uint16_t port, const struct rte_ether_addr *mac, uint16_t vid, void *ctx);
+	void *ctx;
+	uint16_t port;
+};
+
+static void wish_one(const struct rte_ether_addr *mac, uint16_t vid, void *ctx)
+{
+	const struct wish *wish = ctx;
+
+	wish->visit(wish->port, mac, vid, wish->ctx);
+}
+
+void model_vmq_each_wish(const struct vs_switch *sw,
+			 void (*visit)(uint16_t port, const struct rte_ether_addr *mac,
+				       uint16_t vid, void *ctx),
+			 void *ctx)
+{
+	const struct vs_port *list[VS_PORTS_MAX];
+	unsigned int n = choose(sw, list);
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		struct wish wish = {.visit = visit, .ctx = ctx, .port = list[i]->id};
+		struct filters f = {.visit = wish_one, .ctx = &wish};
+
+		each_filter(list[i], &f);
+	}
 }
 
 /* ---- the snapshot */
+
+static bool has_queue(const struct vs_conf *conf, uint16_t id)
+{
+	return conf->has_queue[id / 64] >> (id % 64) & 1;
+}
 
 /** struct table - where the filters of @port go */
 struct table {
@@ -119,6 +164,22 @@ static void enter(const struct rte_ether_addr *mac, uint16_t vid, void *ctx)
 
 	/* What does not go in is the default queue's, and so it is not lost. */
 	(void)vs_vmq_add(t->vmq, mac, vid, t->port);
+}
+
+/* Whose queue pairs of the uplink are. A port that is gone, or has no queue now, has none. */
+static void fill_owners(const struct vs_conf *conf, const struct vs_port *uplink,
+			struct vs_vmq *vmq)
+{
+	unsigned int pair;
+
+	if (!model_vmq_is_sorted(uplink->sw))
+		return;
+	for (pair = 0; pair < conf->port[uplink->id].pairs; pair++) {
+		uint16_t port = uplink->kind->owner(uplink, pair);
+
+		if (port != VS_VMQ_DEFAULT && has_queue(conf, port))
+			vmq->owner[pair] = port;
+	}
 }
 
 static int fill_switch(struct vs_conf *conf, const struct vs_switch *sw)
@@ -143,6 +204,7 @@ static int fill_switch(struct vs_conf *conf, const struct vs_switch *sw)
 		each_filter(list[i], &f);
 		conf->has_queue[list[i]->id / 64] |= UINT64_C(1) << (list[i]->id % 64);
 	}
+	fill_owners(conf, model_uplink(sw), vmq);
 	conf->vmq[conf->n_vmqs++] = vmq;
 	conf->port[model_uplink(sw)->id].vmq = conf->n_vmqs;
 	return 0;
@@ -186,11 +248,6 @@ static void step(struct vs_port *port, enum vs_vmq_event event)
 		       vs_vmq_state_name(port->vmq_state), (int)event);
 	else
 		port->vmq_state = (enum vs_vmq_state)next;
-}
-
-static bool has_queue(const struct vs_conf *conf, uint16_t id)
-{
-	return conf->has_queue[id / 64] >> (id % 64) & 1;
 }
 
 void model_vmq_prepare(struct vs_model *m, const struct vs_conf *conf)
@@ -273,19 +330,6 @@ static void show_filters(const struct vs_port *port, struct vs_vmq_view *view)
 	view->wanted = f.n;
 }
 
-static const char *why_engine(const struct vs_switch *sw)
-{
-	switch (sw->vmq) {
-	case VS_VMQ_ON:
-		return "the switch sorts by itself: this uplink has no filters of its own";
-	case VS_VMQ_SOFT:
-		return "the switch sorts by itself: that was asked for (vmq set)";
-	case VS_VMQ_OFF:
-		break;
-	}
-	return "switched off: every frame takes the full way";
-}
-
 static const char *why_none(const struct vs_port *port)
 {
 	if (port->sw->vmq == VS_VMQ_OFF)
@@ -313,6 +357,40 @@ static void count(const struct vs_port *port, struct vs_vmq_view *view)
 	}
 }
 
+static const char *engine_of(const struct vs_switch *sw)
+{
+	if (sw->vmq == VS_VMQ_OFF)
+		return "off";
+	return model_vmq_is_sorted(sw) ? model_uplink(sw)->kind->sorter : "soft";
+}
+
+static const char *why_engine(const struct vs_switch *sw)
+{
+	if (sw->vmq == VS_VMQ_OFF)
+		return "switched off: every frame takes the full way";
+	if (model_vmq_is_sorted(sw))
+		return model_uplink(sw)->kind->sorter_text;
+	if (sw->vmq == VS_VMQ_SOFT)
+		return "the switch sorts by itself: that was asked for (vmq set)";
+	if (sw->vmq_refused[0])
+		return sw->vmq_refused;
+	return "the switch sorts by itself: this uplink has no filters of its own";
+}
+
+/* Who visits the queue of @port: the worker of its first queue pair. */
+static unsigned int worker_of(const struct vs_port *port)
+{
+	const struct vs_port *uplink = model_uplink(port->sw);
+	unsigned int pairs = model_vmq_is_sorted(port->sw) ? uplink->kind->pairs(uplink) : 0;
+	unsigned int pair;
+
+	for (pair = 0; pair < pairs; pair++) {
+		if (uplink->kind->owner(uplink, pair) == port->id)
+			return model_worker_of(port->m, uplink, pair);
+	}
+	return model_worker_of(port->m, uplink, 0);
+}
+
 static void fill_view(const struct vs_port *port, struct vs_vmq_view *view)
 {
 	const struct vs_switch *sw = port->sw;
@@ -322,7 +400,7 @@ static void fill_view(const struct vs_port *port, struct vs_vmq_view *view)
 		.sw = sw->name,
 		.port = port->name,
 		.is_default = is_default,
-		.engine = sw->vmq == VS_VMQ_OFF ? "off" : "soft",
+		.engine = engine_of(sw),
 		.reason = why_engine(sw),
 		.limit = sw->vmq_queues,
 		.weight = port->vmq_weight,
@@ -333,7 +411,7 @@ static void fill_view(const struct vs_port *port, struct vs_vmq_view *view)
 				  "guest's memory by itself would let the guest change headers while "
 				  "they are judged"
 				: NULL,
-		.worker = model_worker_of(port->m, model_uplink(sw), 0),
+		.worker = worker_of(port),
 	};
 	if (!is_default && view->has_queue) {
 		view->id = 1u + port->id;

@@ -24,6 +24,11 @@ static void put_guest(struct vs_msg *msg, const struct vs_port_view *view)
 	if (guest->last_fault)
 		vs_msg_put_str(msg, VS_ATTR_LAST_FAULT, guest->last_fault);
 	vs_msg_put_u64(msg, VS_ATTR_CALLS, guest->calls);
+	vs_msg_put_u32(msg, VS_ATTR_PAIRS_ON, guest->pairs_on);
+	vs_msg_put_bytes(msg, VS_ATTR_PAIR_SENT, guest->pair_sent,
+			 guest->n_pairs * sizeof(guest->pair_sent[0]));
+	vs_msg_put_bytes(msg, VS_ATTR_PAIR_RECEIVED, guest->pair_received,
+			 guest->n_pairs * sizeof(guest->pair_received[0]));
 	vs_msg_put_u32(msg, VS_ATTR_MODERATION, view->moderation + VS_MODERATION_OFF);
 }
 

@@ -100,6 +100,24 @@ struct vs_kind_ops {
 	 */
 	struct rte_ether_addr (*host_mac)(const struct vs_port *port);
 
+	/**
+	 * Uplinks: have frames sorted into queues before the switch sees them, as
+	 * model_vmq_each_wish() says, or not at all (model_vmq_is_sorted()). NULL: nothing there
+	 * can. Return: 0, or -errno with @fail and nothing sorted. *@ret_changed: pairs() or
+	 * owner() say something else now.
+	 */
+	int (*sort)(struct vs_port *port, bool *ret_changed, struct vs_fail *fail);
+
+	/** What does that: a word for the user, and a sentence. */
+	const char *sorter;
+	const char *sorter_text;
+
+	/** Uplinks that sort: how many ports can have a queue. */
+	unsigned int (*queues_max)(const struct vs_port *port);
+
+	/** Uplinks that sort: whose queue @pair is, or VS_VMQ_DEFAULT. */
+	uint16_t (*owner)(const struct vs_port *port, unsigned int pair);
+
 	/** Bytes of a frame without its header, where the device decides; NULL: the user does. */
 	uint32_t (*device_mtu)(const struct vs_port *port);
 };

@@ -177,7 +177,8 @@
  *							- of a guest: SOCKET MODE PEER_PID? FEATURES
  *							  OFFERED RING_SIZE REGIONS MEMORY CONNECTS
  *							  REFUSED FAULTS LAST_FAULT? CALLS
- *							  MODERATION
+ *							  MODERATION PAIRS_ON PAIR_SENT
+ *							  PAIR_RECEIVED
  *							- of a guest on a TAP: IFNAME
  *							- of a host port: IFNAME ADDRS
  *							- of an uplink: UPLINK DRIVER DEVICE_MAC?
@@ -584,6 +585,10 @@ enum vs_attr {
 	VS_ATTR_VMQ_WANTED = 196,  /* u32: filters that it would have; the first 32 are in force */
 	VS_ATTR_VMQ_ASTRAY = 197,  /* u64: frames that came by its hw queue and are not for it */
 	VS_ATTR_VMQ_STATE = 198,   /* text: of a queue; default: it has none of its own */
+	/* queue pairs of a guest */
+	VS_ATTR_PAIR_SENT = 215,     /* bytes: u64 for each, frames to the guest */
+	VS_ATTR_PAIR_RECEIVED = 216, /* bytes: u64 for each, frames from it */
+	VS_ATTR_PAIRS_ON = 217,      /* u32: bit for each: it gets frames */
 
 	VS_ATTR_COUNT_, /* one more than the highest number */
 	VS_ATTR_MAX = VS_ATTR_COUNT_ - 1,

@@ -351,8 +351,8 @@ static unsigned int gather(struct vs_held *held, const struct vs_port_hot *port,
 }
 
 /*
- * The @n oldest frames for @port were offered to it. Another worker may be in the way of some, which
- * stay in front, in their order. Return: are there any?
+ * The @n oldest frames for @port were offered to it. Another worker may be in the way of some,
+ * which stay in front, in their order. Return: are there any?
  */
 static bool settle_offered(struct vs_ctx *ctx, const struct vs_port_hot *port,
 			   struct vs_pkt *const *pkt, unsigned int n, const uint8_t *fate)

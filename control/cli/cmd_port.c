@@ -5,9 +5,14 @@
 #include "control/cli/virtio.h"
 #include "control/cli/vlan.h"
 
+#include <libmnl/libmnl.h>
+
+#include <string.h>
+
 enum {
 	LOCAL_QEMU = 1 << 0,
 	LOCAL_LIBVIRT = 1 << 1,
+	PAIRS_SHOWN = 64, /* those that PAIRS_ON has bits for, and more than there are */
 	GROUP_VMM = 1,
 	GROUP_PLACE,
 };
@@ -228,6 +233,47 @@ static void put_config(struct out *o, const struct nlattr *const *tb)
 	out_num(o, OUT_IN_BLOCKS, "id", "ID", cli_num(tb, VS_ATTR_ID));
 }
 
+/* Number @i of an array of u64, which the message does not align; 0: there is none. */
+static uint64_t element(const struct nlattr *attr, unsigned int i)
+{
+	uint64_t value = 0;
+
+	if (attr && mnl_attr_get_payload_len(attr) >= (i + 1) * sizeof(value))
+		memcpy(&value, (const uint8_t *)mnl_attr_get_payload(attr) + i * sizeof(value),
+		       sizeof(value));
+	return value;
+}
+
+/* What went through each queue pair of a guest, in text "PAIR: SENT/RECEIVED, ...". */
+static void put_pairs(struct out *o, const struct nlattr *const *tb)
+{
+	const struct nlattr *sent = tb[VS_ATTR_PAIR_SENT];
+	size_t known = sent ? mnl_attr_get_payload_len(sent) / sizeof(uint64_t) : 0;
+	unsigned int n = known < PAIRS_SHOWN ? (unsigned int)known : PAIRS_SHOWN;
+	uint64_t on = cli_num(tb, VS_ATTR_PAIRS_ON);
+	json_t *all = json_array();
+	char text[1024] = "-";
+	size_t used = 0;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		uint64_t out = element(sent, i);
+		uint64_t in = element(tb[VS_ATTR_PAIR_RECEIVED], i);
+		bool is_on = on >> i & 1;
+		int len = 0;
+
+		(void)json_array_append_new(all, json_pack("{sisbsIsI}", "pair", (int)i, "on",
+							   is_on, "sent", (json_int_t)out,
+							   "received", (json_int_t)in));
+		if (used < sizeof(text))
+			len = snprintf(text + used, sizeof(text) - used, "%s%u%s: %llu/%llu",
+				       i ? ", " : "", i, is_on ? "" : " (off)",
+				       (unsigned long long)out, (unsigned long long)in);
+		used += len > 0 ? (size_t)len : 0;
+	}
+	out_value(o, OUT_IN_BLOCKS, "pair_frames", "SENT/RECEIVED-BY-PAIR", all, text);
+}
+
 static void put_guest(struct out *o, const struct nlattr *const *tb)
 {
 	uint64_t pid = cli_num(tb, VS_ATTR_PEER_PID);
@@ -248,6 +294,7 @@ static void put_guest(struct out *o, const struct nlattr *const *tb)
 	out_num(o, OUT_IN_BLOCKS, "calls", "INTERRUPTS", cli_num(tb, VS_ATTR_CALLS));
 	out_str(o, OUT_IN_BLOCKS, "moderation", "MODERATION",
 		cli_choice_word(moderations, (uint32_t)cli_num(tb, VS_ATTR_MODERATION)));
+	put_pairs(o, tb);
 }
 
 static int show_record(const struct nlattr *const *tb, void *ctx)

@@ -29,7 +29,7 @@ enum {
 	 * A sequence number, for packets that are in order as a whole; what only RFC 1701 knew, and
 	 * other versions.
 	 */
-	GRE_OTHERS = (uint16_t)~(GRE_CSUM | GRE_KEY),
+	GRE_OTHERS = (uint16_t) ~(GRE_CSUM | GRE_KEY),
 };
 
 /* Both ends, what they speak, and the EtherType of what is inside, or 0. */

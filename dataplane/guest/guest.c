@@ -2,6 +2,9 @@
 #include "dataplane/guest/guest_obj.h"
 
 #include "dataplane/core/clock.h"
+#include "dataplane/core/stats.h"
+
+#include <rte_common.h>
 
 #include <assert.h>
 #include <errno.h>
@@ -151,6 +154,21 @@ static void describe(const struct vs_guest *guest, enum vs_guest_state state, ch
 		(void)snprintf(text, size, "the guest has not started its network driver");
 }
 
+static void count_pairs(const struct vs_guest *guest, struct vs_guest_info *info)
+{
+	const struct vs_vring *vring = guest->dev.vring;
+	uint32_t i;
+
+	info->pairs_on = guest->dev.tx_pairs;
+	info->n_pairs = vs_guest_pairs(guest);
+	for (i = 0; i < VS_GUEST_PAIRS_MAX; i++) {
+		info->pair_sent[i] = vs_stats_read(&vring[2 * i].ring.frames);
+		info->pair_received[i] = vs_stats_read(&vring[2 * i + 1].ring.frames);
+		if (info->pair_sent[i] || info->pair_received[i])
+			info->n_pairs = RTE_MAX(info->n_pairs, i + 1);
+	}
+}
+
 void vs_guest_info(const struct vs_guest *guest, struct vs_guest_info *ret_info)
 {
 	const struct vs_vhost *dev = &guest->dev;
@@ -175,6 +193,7 @@ void vs_guest_info(const struct vs_guest *guest, struct vs_guest_info *ret_info)
 	ret_info->last_fault = dev->last_fault;
 	for (i = 0; i < VS_GUEST_RINGS_MAX; i++)
 		ret_info->calls += __atomic_load_n(&dev->vring[i].ring.calls, __ATOMIC_RELAXED);
+	count_pairs(guest, ret_info);
 }
 
 int vs_guest_new(const struct vs_guest_env *env, const struct vs_guest_config *config,

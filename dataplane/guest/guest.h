@@ -91,6 +91,10 @@ struct vs_guest_info {
 	uint64_t faults;        /* rings detached */
 	const char *last_fault; /* name of the last ring fault, or NULL */
 	uint64_t calls;         /* interrupts sent to the guest */
+	uint32_t n_pairs;       /* queue pairs up to the last that works, or worked: those below */
+	uint8_t pairs_on;       /* bit per queue pair: it gets frames */
+	uint64_t pair_sent[VS_GUEST_PAIRS_MAX];     /* frames to the guest */
+	uint64_t pair_received[VS_GUEST_PAIRS_MAX]; /* and from it */
 };
 
 /** The worker's side of a guest port; `dev` is a struct vs_guest. */

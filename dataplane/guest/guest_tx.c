@@ -13,10 +13,10 @@
  *	                               b: third                    -> ring 6:  b1 b2
  *
  * So a flow keeps its ring, and its order, as long as the same pairs are enabled, whoever sends it
- * and wherever the guest sends its own half of it. (The switch does not follow the guest's own
- * choice, as virtio suggests ("Automatic receive steering in multiqueue mode"): a thread of the guest that moves to another processor
- * would take its flow to another ring in the middle, and the table of flows would be written with
- * each frame by one worker and read by the others.)
+ * and wherever the guest sends its own half of it. (Virtio recommends to follow the guest:
+ * "Automatic receive steering in multiqueue mode". But a thread of the guest that moves to another
+ * processor would take its flow to another ring in the middle, and the table of flows would be
+ * written with each frame by one worker and read by the others.)
  *
  * Each ring has its lock. Frames for one that another worker holds stay with their sender's worker
  * (tx_busy), all of this burst for that ring; the others are delivered.
@@ -88,8 +88,8 @@ static __rte_always_inline enum outcome deliver(struct vs_guest *guest, unsigned
 }
 
 /* Deliver what belongs to one ring; if it was stopped, these frames are @left. */
-static __rte_noinline void deliver_heap(struct vs_guest *guest, unsigned int pair, const struct heap *h,
-			 uint8_t *fate, struct heap *left)
+static __rte_noinline void deliver_heap(struct vs_guest *guest, unsigned int pair,
+					const struct heap *h, uint8_t *fate, struct heap *left)
 {
 	uint8_t own[VS_BURST_MAX];
 	enum outcome outcome = deliver(guest, pair, h->pkt, h->n, own);

@@ -145,6 +145,53 @@ void vs_xdp_mac(const struct vs_xdp *x, struct rte_ether_addr *ret_mac);
  */
 int vs_xdp_set_share(struct vs_xdp *x, enum vs_xdp_share share, struct vs_xdp_why *ret_why);
 
+/** struct vs_xdp_filter - frames to @mac in VLAN @vid (as inside the switch) are for @port */
+struct vs_xdp_filter {
+	struct rte_ether_addr mac;
+	uint16_t vid;
+	uint16_t port;
+};
+
+/** Are frames sorted into queues before the switch sees them? */
+enum vs_xdp_sorting {
+	VS_XDP_SORT_OFF,
+	VS_XDP_SORT_ON,
+};
+
+/**
+ * struct vs_xdp_wish - what is to be sorted, and how
+ * @vid:	VLAN of frames without a tag
+ * @filter:	@n of them, those of a port one behind the other; a port that stands further in
+ *		front has a queue rather than one behind it
+ */
+struct vs_xdp_wish {
+	enum vs_xdp_sorting sorting;
+	uint16_t vid;
+	const struct vs_xdp_filter *filter;
+	unsigned int n;
+};
+
+/**
+ * vs_xdp_sort() - have the kernel sort frames into queues of their own, each of them some queue
+ * pairs of the uplink; vs_xdp_pairs() may be another then
+ *
+ * Ports for which there is no queue are in the default one, and it does no harm: frames are the
+ * same, only the queue pair is another. Order is kept within what a filter matches. Waits for the
+ * kernel (milliseconds) if something changes, and up to half a second for frames that are left in a
+ * queue.
+ *
+ * Return: 0, or -errno with a sentence in *@ret_why and nothing sorted: -EOPNOTSUPP or what else
+ * this kernel has against it. *@ret_changed: vs_xdp_pairs() or vs_xdp_owner() is another now.
+ */
+int vs_xdp_sort(struct vs_xdp *x, const struct vs_xdp_wish *wish, bool *ret_changed,
+		struct vs_xdp_why *ret_why);
+
+/** vs_xdp_queues_max() - how many ports can have a queue at once. */
+unsigned int vs_xdp_queues_max(const struct vs_xdp *x);
+
+/** vs_xdp_owner() - the port that queue pair @pair is for, or VS_VMQ_DEFAULT: anybody. */
+uint16_t vs_xdp_owner(const struct vs_xdp *x, unsigned int pair);
+
 /** vs_xdp_info() - fill in *@ret_info. */
 void vs_xdp_info(const struct vs_xdp *x, struct vs_xdp_info *ret_info);
 

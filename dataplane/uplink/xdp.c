@@ -38,12 +38,12 @@ static int open_queues(struct vs_xdp *x, struct vs_xdp_why *why)
 		n = (int)x->link.rx_queues;
 	if (n < 1)
 		n = 1;
-	if (n > VS_BPF_SOCKETS_MAX)
+	if (n > VS_BPF_HW_QUEUES_MAX)
 		return vs_xdp_refuse(
 			-E2BIG, why,
 			"interface %s has %d queues, an uplink at most %d (ethtool -L %s "
 			"combined %d)",
-			x->link.name, n, VS_BPF_SOCKETS_MAX, x->link.name, VS_BPF_SOCKETS_MAX);
+			x->link.name, n, VS_BPF_HW_QUEUES_MAX, x->link.name, VS_BPF_HW_QUEUES_MAX);
 	err = vs_xq_set_open(x->link.name, (uint32_t)n, &x->set, why);
 	if (err)
 		return err;
@@ -67,7 +67,7 @@ static int enter_sockets(struct vs_xdp *x)
 	int err = 0;
 
 	for (i = 0; !err && i < x->set.n; i++)
-		err = vs_xprog_set_socket(&x->prog, i, x->set.queue[i].fd);
+		err = vs_xprog_set_socket(&x->prog, vs_bpf_socket(0, i), x->set.queue[i].fd);
 	return err;
 }
 
@@ -106,6 +106,7 @@ static void release(struct vs_xdp *x)
 	if (x->share == VS_XDP_SHARED)
 		vs_xdp_share_end(x);
 	vs_xprog_unload(&x->prog);
+	vs_xdp_queues_free(x);
 	vs_xq_set_close(&x->set);
 	if (x->promisc_fd >= 0)
 		(void)close(x->promisc_fd);
@@ -223,6 +224,7 @@ int vs_xdp_new(const struct vs_xdp_env *env, const struct vs_xdp_config *config,
 	       struct vs_xdp **ret_xdp, struct vs_xdp_why *ret_why)
 {
 	struct vs_xdp *x = calloc(1, sizeof(*x));
+	unsigned int i;
 	int err;
 
 	ret_why->text[0] = '\0';
@@ -238,6 +240,8 @@ int vs_xdp_new(const struct vs_xdp_env *env, const struct vs_xdp_config *config,
 	x->prog = VS_XPROG_NONE;
 	x->promisc_fd = -1;
 	x->saved.fd = -1;
+	for (i = 0; i < RTE_DIM(x->queue); i++)
+		x->queue[i].port = VS_VMQ_DEFAULT;
 	(void)snprintf(x->name, sizeof(x->name), "%s", config->name);
 	err = start(x, config, ret_why);
 	if (err) {
@@ -268,6 +272,8 @@ bool vs_xdp_is_up(const struct vs_xdp *x)
 
 unsigned int vs_xdp_pairs(const struct vs_xdp *x)
 {
+	if (x->sorting)
+		return x->set.n + 1 + x->n_queues * x->set.n;
 	return x->set.n + (x->share == VS_XDP_SHARED ? 1 : 0);
 }
 

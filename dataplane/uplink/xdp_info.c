@@ -95,6 +95,16 @@ static void describe(const struct vs_xdp *x, enum vs_xdp_state state, uint32_t m
 	}
 }
 
+static uint64_t missed(const struct vs_xdp *x)
+{
+	uint64_t n = vs_xq_set_missed(&x->set);
+	uint32_t i;
+
+	for (i = 0; i < x->n_queues * x->set.n; i++)
+		n += vs_xq_in_missed(&x->queue[i / x->set.n].in[i % x->set.n]);
+	return n;
+}
+
 void vs_xdp_info(const struct vs_xdp *x, struct vs_xdp_info *ret_info)
 {
 	*ret_info = (struct vs_xdp_info){
@@ -111,7 +121,7 @@ void vs_xdp_info(const struct vs_xdp *x, struct vs_xdp_info *ret_info)
 		.multi_buffer = x->set.multi_buffer,
 		.taken_over = x->prog.taken_over,
 		.carrier = !x->gone && x->link.carrier,
-		.missed = vs_xq_set_missed(&x->set),
+		.missed = missed(x),
 	};
 	(void)snprintf(ret_info->ifname, sizeof(ret_info->ifname), "%s", x->link.name);
 	describe(x, ret_info->state, ret_info->mtu_max, ret_info->problem,

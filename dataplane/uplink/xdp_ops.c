@@ -2,7 +2,8 @@
 /*
  * The worker's side of an xdp uplink.
  *
- * Queue pairs 0 to n - 1 are the hw queues; pair n is the host, while it shares the interface.
+ * Queue pairs 0 to n - 1 are the hw queues; pair n is the host, while it shares the interface; the
+ * pairs behind it are the queues of guests' ports, n for each: what fell into it on each hw queue.
  * A frame for the uplink goes to the wire, or to the host if it has the interface's address, or
  * to both if it is for a group; that is one delivery, which counts as done if the wire took it (or
  * the host, where there is no wire).
@@ -11,6 +12,9 @@
 
 #include "dataplane/core/memfault.h"
 
+#include <rte_bitops.h>
+#include <rte_branch_prediction.h>
+
 #include <string.h>
 
 enum {
@@ -18,16 +22,71 @@ enum {
 	TO_HOST = 2,
 };
 
+/* Is everything taken that has to go before the frames of the default socket? */
+static bool is_drained(const struct vs_xdp *x, uint32_t hw)
+{
+	uint32_t *draining = &x->set.queue[hw].draining;
+	uint32_t left = __atomic_load_n(draining, __ATOMIC_ACQUIRE);
+
+	while (left) {
+		uint32_t queue = (uint32_t)rte_bsf32(left);
+		const struct vs_xq_in *in = &x->queue[queue - 1].in[hw];
+		/* Before the ring: with LAST it can only become emptier. */
+		uint32_t gate = __atomic_load_n(&in->gate, __ATOMIC_ACQUIRE);
+
+		if (!vs_xq_in_is_empty(in))
+			return false;
+		if (gate == VS_XQ_LAST)
+			__atomic_fetch_and(draining, ~(1u << queue), __ATOMIC_RELAXED);
+		left &= left - 1;
+	}
+	return true;
+}
+
+/* May frames be taken from the socket of a queue, or does the default one come first? */
+static bool is_its_turn(struct vs_xq_in *in)
+{
+	uint32_t gate = __atomic_load_n(&in->gate, __ATOMIC_ACQUIRE);
+	uint32_t at;
+
+	if (gate == VS_XQ_SHUT)
+		return false;
+	if (gate != VS_XQ_MARKED)
+		return true;
+	at = __atomic_load_n(in->q->in.rx.consumer, __ATOMIC_ACQUIRE);
+	if ((int32_t)(at - in->mark) < 0)
+		return false;
+	/* Control may have shut it, or said that nothing more comes: that stands. */
+	(void)__atomic_compare_exchange_n(&in->gate, &gate, VS_XQ_OPEN, false, __ATOMIC_RELAXED,
+					  __ATOMIC_RELAXED);
+	return true;
+}
+
+static void rx_hw_queue(struct vs_xdp *x, unsigned int hw, unsigned int fanout,
+			struct vs_burst *burst)
+{
+	struct vs_xq *q = &x->set.queue[hw];
+
+	vs_xq_flush(q);
+	if (unlikely(__atomic_load_n(&q->draining, __ATOMIC_RELAXED)) && !is_drained(x, hw))
+		return;
+	vs_xq_rx(&q->in, fanout, burst);
+}
+
 static void xdp_rx(void *dev, unsigned int pair, unsigned int fanout, struct vs_burst *burst)
 {
 	struct vs_xdp *x = dev;
+	struct vs_xq_in *in;
 	unsigned int i;
 
 	if (pair < x->set.n) {
-		vs_xq_flush(&x->set.queue[pair]);
-		vs_xq_rx(&x->set.queue[pair], fanout, burst);
+		rx_hw_queue(x, pair, fanout, burst);
 	} else if (pair == x->set.n) {
 		vs_xtap_rx(&x->tap, fanout, burst);
+	} else {
+		in = vs_xdp_socket_of(x, pair);
+		if (in && is_its_turn(in))
+			vs_xq_rx(in, fanout, burst);
 	}
 	for (i = 0; i < burst->n; i++)
 		burst->pkt[i].in_port = x->port;
@@ -35,10 +94,10 @@ static void xdp_rx(void *dev, unsigned int pair, unsigned int fanout, struct vs_
 
 static void xdp_rx_done(void *dev, unsigned int pair)
 {
-	struct vs_xdp *x = dev;
+	struct vs_xq_in *in = vs_xdp_socket_of(dev, pair);
 
-	if (pair < x->set.n)
-		vs_xq_rx_done(&x->set.queue[pair]);
+	if (in)
+		vs_xq_rx_done(in);
 }
 
 /* Where a frame goes. @mac: the interface's address, as the first six bytes. */
@@ -133,22 +192,29 @@ static bool xdp_fault_pending(void *dev)
 
 static struct vs_bell xdp_bell(void *dev, unsigned int pair)
 {
-	const struct vs_xdp *x = dev;
+	struct vs_xdp *x = dev;
+	const struct vs_xq_in *in = vs_xdp_socket_of(x, pair);
 	int fd = -1;
 
-	if (pair < x->set.n)
-		fd = x->set.queue[pair].fd;
+	if (in)
+		fd = in->fd;
 	else if (pair == x->set.n)
 		fd = __atomic_load_n(&x->tap.fd, __ATOMIC_ACQUIRE);
 	return (struct vs_bell){.kind = fd < 0 ? VS_BELL_SILENT : VS_BELL_WHILE_FRAMES, .fd = fd};
 }
 
-/* What the kernel did not take is offered again at each visit. */
+/*
+ * What the kernel did not take is offered again at each visit, and chunks that another worker kept
+ * from being given back are, too.
+ */
 static bool xdp_wish(void *dev, unsigned int pair, enum vs_bell_wish wish)
 {
-	const struct vs_xdp *x = dev;
+	struct vs_xdp *x = dev;
+	const struct vs_xq_in *in = vs_xdp_socket_of(x, pair);
 
 	(void)wish;
+	if (in && in->taken)
+		return false;
 	return pair >= x->set.n || !__atomic_load_n(&x->set.queue[pair].unsent, __ATOMIC_SEQ_CST);
 }
 

@@ -168,7 +168,9 @@ static int find_parts(struct vs_xprog *prog)
 	prog->config_fd = bpf_object__find_map_fd_by_name(prog->obj, "vs_config");
 	prog->counters_fd = bpf_object__find_map_fd_by_name(prog->obj, "vs_counters");
 	prog->sockets_fd = bpf_object__find_map_fd_by_name(prog->obj, "vs_sockets");
-	if (prog->config_fd < 0 || prog->counters_fd < 0 || prog->sockets_fd < 0)
+	prog->filters_fd = bpf_object__find_map_fd_by_name(prog->obj, "vs_filters");
+	if (prog->config_fd < 0 || prog->counters_fd < 0 || prog->sockets_fd < 0 ||
+	    prog->filters_fd < 0)
 		return -ENOENT;
 	if (bpf_obj_get_info_by_fd(program_fd(prog, "vs_sort"), &info, &size) != 0)
 		return -errno;
@@ -225,9 +227,20 @@ int vs_xprog_set_config(const struct vs_xprog *prog, const struct vs_bpf_config 
 	return bpf_map_update_elem(prog->config_fd, &key, config, BPF_ANY) ? -errno : 0;
 }
 
-int vs_xprog_set_socket(const struct vs_xprog *prog, uint32_t queue, int fd)
+int vs_xprog_set_socket(const struct vs_xprog *prog, uint32_t index, int fd)
 {
-	return bpf_map_update_elem(prog->sockets_fd, &queue, &fd, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(prog->sockets_fd, &index, &fd, BPF_ANY) ? -errno : 0;
+}
+
+int vs_xprog_add_filter(const struct vs_xprog *prog, const struct vs_bpf_station *station,
+			uint32_t queue)
+{
+	return bpf_map_update_elem(prog->filters_fd, station, &queue, BPF_ANY) ? -errno : 0;
+}
+
+void vs_xprog_del_filter(const struct vs_xprog *prog, const struct vs_bpf_station *station)
+{
+	(void)bpf_map_delete_elem(prog->filters_fd, station);
 }
 
 /* Exchange the program of the link that a killed switch left. Return: 0, or -errno. */

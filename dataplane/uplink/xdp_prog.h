@@ -7,8 +7,8 @@
  * The program that sorts is attached by a link, and the link is pinned in a bpffs together with the
  * maps that must outlive a process (RUNDIR/bpf/ifINDEX/...): so it stays when the switch is killed,
  * and the next one finds the link and exchanges the program in it, with no moment without one. The
- * map of sockets is not pinned: sockets end with their process, the entries with the sockets, and
- * the program then does what vs_bpf_config.share says.
+ * maps of sockets and filters are not pinned: sockets end with their process, the entries with the
+ * sockets, and the program then does what vs_bpf_config.share says; filters end with the program.
  *
  * The run folder gets a bpffs of its own (mounted by the first uplink, unmounted by the last).
  * Where mounting is refused, a folder in /sys/fs/bpf serves, if that is one. Without either the
@@ -43,6 +43,7 @@ struct vs_xprog {
 	int config_fd;
 	int counters_fd;
 	int sockets_fd;
+	int filters_fd;
 	uint32_t id;
 	bool native;
 	bool taken_over;
@@ -50,8 +51,12 @@ struct vs_xprog {
 };
 
 /** VS_XPROG_NONE - nothing loaded; vs_xprog_unload() can be called on it. */
-#define VS_XPROG_NONE \
-	((struct vs_xprog){.link_fd = -1, .config_fd = -1, .counters_fd = -1, .sockets_fd = -1})
+#define VS_XPROG_NONE                         \
+	((struct vs_xprog){.link_fd = -1,     \
+			   .config_fd = -1,   \
+			   .counters_fd = -1, \
+			   .sockets_fd = -1,  \
+			   .filters_fd = -1})
 
 /**
  * vs_xprog_check_foreign() - has the interface an XDP program that is not a switch's leftover?
@@ -73,10 +78,22 @@ int vs_xprog_load(const char *rundir, const struct vs_link *link, enum vs_xprog_
 int vs_xprog_set_config(const struct vs_xprog *prog, const struct vs_bpf_config *config);
 
 /**
- * vs_xprog_set_socket() - frames of hw queue @queue go to AF_XDP socket @fd.
+ * vs_xprog_set_socket() - enter AF_XDP socket @fd
+ * @index:	vs_bpf_socket() of its queue and hw queue
+ *
  * Return: 0, or -errno.
  */
-int vs_xprog_set_socket(const struct vs_xprog *prog, uint32_t queue, int fd);
+int vs_xprog_set_socket(const struct vs_xprog *prog, uint32_t index, int fd);
+
+/**
+ * vs_xprog_add_filter() - frames to this station fall into @queue; replaces one that is there
+ * Return: 0, or -errno: -E2BIG there are too many.
+ */
+int vs_xprog_add_filter(const struct vs_xprog *prog, const struct vs_bpf_station *station,
+			uint32_t queue);
+
+/** vs_xprog_del_filter() - they do no more; none is fine. */
+void vs_xprog_del_filter(const struct vs_xprog *prog, const struct vs_bpf_station *station);
 
 /**
  * vs_xprog_attach() - attach the program that sorts, or exchange the one that is attached

@@ -5,6 +5,7 @@
 #include "dataplane/uplink/uplink.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,9 @@ enum {
 	/* The sockets of a process that was killed a moment ago. */
 	BIND_PATIENCE_MS = 2000,
 	BIND_STEP_MS = 10,
+	/* Entries of the RX ring of a guest's queue; all of them on all hw queues of a card. */
+	QUEUE_SIZE = 512,
+	QUEUES_TOTAL = 16384,
 };
 
 static uint32_t ring_size(uint32_t n)
@@ -33,10 +37,19 @@ static uint32_t ring_size(uint32_t n)
 	return size;
 }
 
-/* Chunks of queue @i: first those to receive into, then those to send from. */
+/* How many queues each of @n hw queues can have besides the default one. */
+static uint32_t queues_max(uint32_t n)
+{
+	return RTE_MIN(RTE_MAX(QUEUES_TOTAL / (QUEUE_SIZE * n), 1u), VS_BPF_QUEUES_MAX - 1u);
+}
+
+/*
+ * Chunks of hw queue @i: those to receive into, those to send from, those that come with further
+ * queues.
+ */
 static uint64_t chunk_of(const struct vs_xq *q, uint32_t i, uint32_t chunk)
 {
-	return ((uint64_t)i * (q->n_rx + q->n_tx) + chunk) * VS_XQ_CHUNK;
+	return ((uint64_t)i * (q->n_rx + q->n_tx + q->n_more) + chunk) * VS_XQ_CHUNK;
 }
 
 static int make_memory(struct vs_xq_set *set, uint32_t n, uint32_t size)
@@ -48,7 +61,9 @@ static int make_memory(struct vs_xq_set *set, uint32_t n, uint32_t size)
 		return -ENOMEM;
 	memset(set->queue, 0, n * sizeof(*set->queue));
 	set->n = n;
-	set->umem_size = (size_t)n * 2 * size * VS_XQ_CHUNK;
+	set->queues_max = queues_max(n);
+	set->queue_size = QUEUE_SIZE;
+	set->umem_size = (size_t)n * (2 * size + set->queues_max * set->queue_size) * VS_XQ_CHUNK;
 	set->umem = mmap(NULL, set->umem_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			 -1, 0);
 	if (set->umem == MAP_FAILED) {
@@ -63,6 +78,8 @@ static int make_memory(struct vs_xq_set *set, uint32_t n, uint32_t size)
 		q->umem = set->umem;
 		q->n_rx = size;
 		q->n_tx = size;
+		q->n_more = set->queues_max * set->queue_size;
+		q->in = (struct vs_xq_in){.q = q, .fd = -1, .size = size};
 		q->free = calloc(size, sizeof(*q->free));
 		if (!q->free)
 			return -ENOMEM;
@@ -73,8 +90,9 @@ static int make_memory(struct vs_xq_set *set, uint32_t n, uint32_t size)
 static int open_umem(struct vs_xq_set *set)
 {
 	struct vs_xq *q = &set->queue[0];
+	/* Of all hw queues: libxdp makes each FILL ring as it made the first. */
 	const struct xsk_umem_config config = {
-		.fill_size = q->n_rx,
+		.fill_size = rte_align32pow2(q->n_rx + q->n_more),
 		.comp_size = q->n_tx,
 		.frame_size = VS_XQ_CHUNK,
 	};
@@ -95,13 +113,14 @@ static int open_socket(struct vs_xq_set *set, const char *ifname, uint32_t i, ui
 	const int buffer = SEND_BUFFER;
 	int err;
 
-	err = xsk_socket__create_shared(&q->xsk, ifname, i, set->handle, &q->rx, &q->tx, &q->fill,
-					&q->comp, &config);
+	err = xsk_socket__create_shared(&q->xsk, ifname, i, set->handle, &q->in.rx, &q->tx,
+					&q->fill, &q->comp, &config);
 	if (err) {
 		q->xsk = NULL;
 		return err;
 	}
 	q->fd = xsk_socket__fd(q->xsk);
+	q->in.fd = q->fd;
 	/* Without the privilege the limit of all sockets holds, and a burst waits a little. */
 	(void)setsockopt(q->fd, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof(buffer));
 	return 0;
@@ -245,20 +264,43 @@ void vs_xq_set_close(struct vs_xq_set *set)
 	*set = (struct vs_xq_set){0};
 }
 
+uint64_t vs_xq_in_missed(const struct vs_xq_in *in)
+{
+	struct xdp_statistics stats = {0};
+	socklen_t size = sizeof(stats);
+
+	/* Kernels before 5.9 fill in less; what is missing stays 0. */
+	if (getsockopt(in->fd, SOL_XDP, XDP_STATISTICS, &stats, &size) != 0)
+		return 0;
+	return stats.rx_dropped + stats.rx_ring_full;
+}
+
 uint64_t vs_xq_set_missed(const struct vs_xq_set *set)
 {
 	uint64_t missed = 0;
 	uint32_t i;
 
-	for (i = 0; i < set->n; i++) {
-		struct xdp_statistics stats = {0};
-		socklen_t size = sizeof(stats);
-
-		/* Kernels before 5.9 fill in less; what is missing stays 0. */
-		if (getsockopt(set->queue[i].fd, SOL_XDP, XDP_STATISTICS, &stats, &size) == 0)
-			missed += stats.rx_dropped + stats.rx_ring_full;
-	}
+	for (i = 0; i < set->n; i++)
+		missed += vs_xq_in_missed(&set->queue[i].in);
 	return missed;
+}
+
+void vs_xq_feed(const struct vs_xq_set *set, uint32_t hw, uint32_t queue)
+{
+	struct vs_xq *q = &set->queue[hw];
+	uint32_t first = q->n_rx + q->n_tx + (queue - 1) * set->queue_size;
+	uint32_t at;
+	uint32_t c;
+
+	while (!vs_trylock(&q->fill_lock))
+		(void)sched_yield();
+	/* FILL has room for all chunks of its hw queue. */
+	if (xsk_ring_prod__reserve(&q->fill, set->queue_size, &at) == set->queue_size) {
+		for (c = 0; c < set->queue_size; c++)
+			*xsk_ring_prod__fill_addr(&q->fill, at + c) = chunk_of(q, hw, first + c);
+		xsk_ring_prod__submit(&q->fill, set->queue_size);
+	}
+	vs_tryunlock(&q->fill_lock);
 }
 
 uint32_t vs_xq_frame_max(const struct vs_xq_set *set)

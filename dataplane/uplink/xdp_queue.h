@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One hw queue of an interface: its AF_XDP socket, its rings, and the chunks of memory that
+ * One hw queue of an interface: its AF_XDP sockets, their rings, and the chunks of memory that
  * travel through them.
  *
  * DOC: theory of operation
@@ -22,6 +22,19 @@
  * The worker that polls the queue owns the receive half. The transmit half is used by the worker
  * that holds its lock. Each worker sends through a queue of its own if there are enough, so that
  * its frames stay in order; nobody waits for the lock, since its holder may be preempted.
+ *
+ * With queues for guests' ports (xdp_sort.c) a hw queue has further sockets, which only receive:
+ *
+ *	          +-> RX ring of the default socket -> a worker --+
+ *	kernel ---+-> RX ring of queue 1 -----------> a worker --+--> FILL ring -> kernel
+ *	          +-> RX ring of queue 2 -----------> a worker --+
+ *
+ * They share the FILL ring, which from then on is written under a lock; who does not get it keeps
+ * its chunks, and gives them back before it takes the next burst. Each queue brings as many chunks
+ * as its RX ring has entries, so that a queue nobody empties takes none from the others. A frame
+ * for a full RX ring is missed, and its chunk stays with the kernel. A socket that is closed would
+ * keep the chunks in its RX ring; so it is closed with the interface, and until then it is used
+ * again for the next queue, when its RX ring is empty.
  */
 #ifndef VS_UPLINK_XDP_QUEUE_H
 #define VS_UPLINK_XDP_QUEUE_H
@@ -62,21 +75,60 @@ enum {
 _Static_assert((int)VS_XQ_HEADROOM >= (int)VS_HDR_ROOM,
 	       "headers are edited where the kernel put them");
 
-/** struct vs_xq - one hw queue */
+struct vs_xq;
+
+/** May frames be taken from a socket now? Only those of queues ever have to wait (xdp_sort.c). */
+enum vs_xq_gate {
+	VS_XQ_OPEN,
+	VS_XQ_SHUT,   /* no: earlier ones may still come by the default socket */
+	VS_XQ_MARKED, /* when the default socket is read up to @mark */
+	VS_XQ_LAST,   /* yes, and nothing more comes */
+};
+
+/**
+ * struct vs_xq_in - a socket that receives; the worker that polls it owns it
+ * @q:		its hw queue, whose FILL ring it shares
+ * @size:	entries of @rx
+ * @taken:	descriptors of the open burst
+ * @skipping:	inside of a frame that is too long: up to its last descriptor
+ * @kick_tsc:	when the kernel was last asked to look at FILL
+ * @gate:	enum vs_xq_gate; written by control, but for MARKED to OPEN
+ * @map:	of @rx, if it is not libxdp's
+ */
+struct vs_xq_in {
+	struct vs_xq *q;
+	int fd;
+	uint32_t size;
+	struct xsk_ring_cons rx;
+	uint32_t taken;
+	bool skipping;
+	uint64_t kick_tsc;
+	uint32_t gate;
+	uint32_t mark;
+	void *map;
+	size_t map_size;
+} __rte_cache_aligned;
+
+/**
+ * struct vs_xq - one hw queue
+ * @fill_shared: several sockets give chunks back: under @fill_lock; never unset
+ * @draining:	bit per queue (from 1 on) whose frames go before those of the default socket
+ */
 struct vs_xq {
 	struct xsk_socket *xsk;
 	int fd;
 	uint8_t *umem; /* first byte of the shared memory */
 	uint32_t n_rx; /* chunks of each direction */
 	uint32_t n_tx;
+	uint32_t n_more;    /* chunks of all queues that it can have */
 	uint32_t descs_max; /* of a sent frame */
 
-	/* Receive half: the worker that polls. */
-	struct xsk_ring_cons rx __rte_cache_aligned;
+	/* Receive half. */
+	struct vs_xq_in in; /* of the default socket */
 	struct xsk_ring_prod fill;
-	uint32_t taken;    /* descriptors of the open burst */
-	bool skipping;     /* inside of a frame that is too long: up to its last descriptor */
-	uint64_t kick_tsc; /* when the kernel was last asked to look at FILL */
+	struct vs_trylock fill_lock;
+	uint32_t fill_shared;
+	uint32_t draining;
 
 	/* Transmit half: who holds the lock. */
 	struct vs_trylock lock __rte_cache_aligned;
@@ -94,6 +146,8 @@ struct vs_xq_set {
 	uint8_t *umem;
 	size_t umem_size;
 	struct xsk_umem *handle;
+	uint32_t queues_max; /* further queues that there is memory for, and entries of each */
+	uint32_t queue_size;
 	bool multi_buffer;
 	bool zero_copy;
 };
@@ -114,11 +168,39 @@ uint64_t vs_xq_set_missed(const struct vs_xq_set *set);
 /** vs_xq_frame_max() - bytes of the longest frame that a socket can receive and send. */
 uint32_t vs_xq_frame_max(const struct vs_xq_set *set);
 
-/** vs_xq_rx() - vs_port_ops.rx of one queue; does not write in_port. */
-void vs_xq_rx(struct vs_xq *q, unsigned int fanout, struct vs_burst *burst);
+/**
+ * vs_xq_in_open() - a further socket on hw queue @hw of @set, which nothing comes to yet
+ * @ifindex:	of the interface
+ *
+ * Return: 0, or -errno: this kernel has no second socket on a queue, or no memory is left.
+ */
+int vs_xq_in_open(struct vs_xq_set *set, uint32_t hw, uint32_t ifindex, struct vs_xq_in *in);
 
-/** vs_xq_rx_done() - vs_port_ops.rx_done of one queue. */
-void vs_xq_rx_done(struct vs_xq *q);
+/** vs_xq_in_close() - close it; no worker may use it any more. What is in it is lost. */
+void vs_xq_in_close(struct vs_xq_in *in);
+
+/**
+ * vs_xq_feed() - give the kernel the chunks that come with queue @queue (from 1 on), once for all
+ *
+ * Every worker must know that FILL is shared (fill_shared, and a grace period).
+ */
+void vs_xq_feed(const struct vs_xq_set *set, uint32_t hw, uint32_t queue);
+
+/** vs_xq_in_missed() - frames that the kernel could not put into its ring. */
+uint64_t vs_xq_in_missed(const struct vs_xq_in *in);
+
+/** vs_xq_in_is_empty() - is everything that came taken, and its memory given back? */
+static inline bool vs_xq_in_is_empty(const struct vs_xq_in *in)
+{
+	return __atomic_load_n(in->rx.producer, __ATOMIC_ACQUIRE) ==
+	       __atomic_load_n(in->rx.consumer, __ATOMIC_ACQUIRE);
+}
+
+/** vs_xq_rx() - vs_port_ops.rx of one socket; does not write in_port. */
+void vs_xq_rx(struct vs_xq_in *in, unsigned int fanout, struct vs_burst *burst);
+
+/** vs_xq_rx_done() - vs_port_ops.rx_done of one socket. */
+void vs_xq_rx_done(struct vs_xq_in *in);
 
 /** vs_xq_tx() - vs_port_ops.tx of one queue, whose lock the caller holds. */
 void vs_xq_tx(struct vs_xq *q, struct vs_pkt *const *pkt, unsigned int n, uint8_t *fate);

@@ -108,6 +108,8 @@ int vs_xdp_tell_programs(const struct vs_xdp *x)
 		.share = x->share == VS_XDP_SHARED,
 		.nic = x->link.index,
 		.tap = x->tap.index,
+		.vid = x->vid,
+		.sort = x->n_filters > 0,
 	};
 
 	memcpy(config.mac, &mac, sizeof(config.mac));

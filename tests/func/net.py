@@ -87,7 +87,7 @@ class Tap:
 
 
 # What `show` says that changes by itself.
-VOLATILE = ("macs", "fdb_used", "calls", "detail")
+VOLATILE = ("macs", "fdb_used", "calls", "detail", "pair_frames")
 
 
 class NsSwitch(Switch):

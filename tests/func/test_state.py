@@ -23,7 +23,7 @@ FDB_NEW, FDB_DEL, VLAN = 0x32, 0x33, 41
 EXTERNAL, UPLINK = 3, 76
 # What says how things are, not what they are to be.
 STATE = ("up", "state", "problem", "macs", "ports_up", "fdb_used", "fdb_full", "id", "detail",
-         "connects", "calls", "driver")
+         "connects", "calls", "driver", "pair_frames")
 
 
 def kept(tmp_path, *options, ns=None):

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which of a guest's receive rings a frame must be in: doc/datapath.md, "Queue pairs of a guest". */
+/*
+ * Which of a guest's receive rings a frame must be in: doc/datapath.md, "Queue pairs of a guest".
+ */
 #include "tests/oracle/oracle.h"
 
 const uint64_t or_flow_keys[4] = {
@@ -49,8 +51,8 @@ static void find_gre(const uint8_t *at, uint32_t left, struct found *f)
 	bytes += flags & 0x8000u ? 4 : 0;
 	bytes += flags & 0x2000u ? 4 : 0;
 	f->inside_type = (uint32_t)number(at + 2, 2);
-	if (left < bytes || (f->inside_type != 0x6558 && f->inside_type != 0x0800 &&
-			     f->inside_type != 0x86dd))
+	if (left < bytes ||
+	    (f->inside_type != 0x6558 && f->inside_type != 0x0800 && f->inside_type != 0x86dd))
 		return;
 	f->inside = at + bytes;
 	f->inside_left = left - bytes;

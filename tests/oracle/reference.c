@@ -28,7 +28,7 @@ struct frame {
 	const uint8_t *macs;
 	const uint8_t *rest; /* behind the addresses, without the tag of its VLAN */
 	uint32_t rest_len;
-	uint32_t judged; /* of these, at the most */
+	uint32_t judged;   /* of these, at the most */
 	unsigned int vlan; /* an index into or_vids */
 	uint8_t pcp;
 	bool must_tag; /* a tag follows: it never leaves without that of its VLAN */

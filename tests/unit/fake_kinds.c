@@ -8,6 +8,8 @@
 
 #include "tests/unit/fake_kinds.h"
 
+#include "dataplane/core/vmq.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +138,39 @@ static uint32_t device_mtu(const struct vs_port *port)
 	return ((const struct device *)port->dev)->mtu;
 }
 
+static void count_wish(uint16_t port, const struct rte_ether_addr *mac, uint16_t vid, void *ctx)
+{
+	struct fk_kind *k = ctx;
+
+	k->wishes++;
+}
+
+/* It has one queue. */
+static unsigned int one_queue(const struct vs_port *port)
+{
+	return 1;
+}
+
+static int sort(struct vs_port *port, bool *ret_changed, struct vs_fail *fail)
+{
+	struct fk_kind *k = &fk[port->kind->id];
+	unsigned int before = k->wishes;
+
+	k->sorted++;
+	k->wishes = 0;
+	if (k->sort_fails)
+		return vs_fail_set(fail, k->sort_fails, 0, "%s does not sort", port->place);
+	if (model_vmq_is_sorted(port->sw))
+		model_vmq_each_wish(port->sw, count_wish, k);
+	*ret_changed = before != k->wishes;
+	return 0;
+}
+
+static uint16_t no_owner(const struct vs_port *port, unsigned int pair)
+{
+	return VS_VMQ_DEFAULT;
+}
+
 /* ---- what a worker sees ---- */
 
 static void no_rx(void *dev, unsigned int pair, unsigned int fanout, struct vs_burst *burst)
@@ -177,7 +212,8 @@ static const struct vs_kind_ops kinds[VS_PORT_KINDS] = {
 	[VS_PORT_HOST] = {FAKE(VS_PORT_HOST, VS_ROLE_HOST, "host", VS_ATTR_IFNAME, 9216),
 			  .set = set, .leave = leave},
 	[VS_PORT_XDP] = {FAKE(VS_PORT_XDP, VS_ROLE_UPLINK, "uplink", VS_ATTR_UPLINK, 9216),
-			 .share = share},
+			 .share = share, .sort = sort, .sorter = "fake",
+			 .sorter_text = "it says so", .queues_max = one_queue, .owner = no_owner},
 	[VS_PORT_DPDK] = {FAKE(VS_PORT_DPDK, VS_ROLE_UPLINK, "uplink", VS_ATTR_UPLINK, 1400)},
 };
 

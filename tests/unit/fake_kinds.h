@@ -17,6 +17,8 @@
  * @force:	of the last make()
  * @share:	of the last share(), or that of the switch at make()
  * @make_fails, @set_fails, @share_fails: what the call returns; 0: it works
+ * @sorted, @wishes: calls of sort(), and filters at the last one
+ * @sort_fails:	what sort() returns; 0: it works
  * @bad_place:	make() fails only there; NULL: everywhere, if @make_fails
  */
 struct fk_kind {
@@ -31,6 +33,9 @@ struct fk_kind {
 	int make_fails;
 	int set_fails;
 	int share_fails;
+	unsigned int sorted;
+	unsigned int wishes;
+	int sort_fails;
 	const char *bad_place;
 };
 

@@ -302,16 +302,16 @@ static void test_inside(void **state)
 		uint32_t skip;
 		bool open;
 	} row[] = {
-		{47, 0x2000, 0x6558, 0, true},   /* NVGRE */
-		{47, 0, 0x6558, 0, true},        /* without a key */
-		{47, 0xa000, 0x6558, 0, true},   /* and a checksum */
-		{47, 0, 0x0800, ETH, true},      /* IPv4 in it */
-		{47, 0x1000, 0x6558, 0, false},  /* numbered */
-		{47, 0x2001, 0x6558, 0, false},  /* version 1 */
-		{47, 0x6000, 0x6558, 0, false},  /* routing */
-		{47, 0x2000, 0x9999, 0, false},  /* what nobody knows */
-		{4, 0, 0, ETH, true},            /* IP in IP */
-		{41, 0, 0, ETH, false},          /* IPv4 where IPv6 is announced */
+		{47, 0x2000, 0x6558, 0, true},  /* NVGRE */
+		{47, 0, 0x6558, 0, true},       /* without a key */
+		{47, 0xa000, 0x6558, 0, true},  /* and a checksum */
+		{47, 0, 0x0800, ETH, true},     /* IPv4 in it */
+		{47, 0x1000, 0x6558, 0, false}, /* numbered */
+		{47, 0x2001, 0x6558, 0, false}, /* version 1 */
+		{47, 0x6000, 0x6558, 0, false}, /* routing */
+		{47, 0x2000, 0x9999, 0, false}, /* what nobody knows */
+		{4, 0, 0, ETH, true},           /* IP in IP */
+		{41, 0, 0, ETH, false},         /* IPv4 where IPv6 is announced */
 	};
 	unsigned int i;
 
@@ -546,12 +546,12 @@ static void test_share(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_symmetric),      cmocka_unit_test(test_no_ports),
-		cmocka_unit_test(test_fragments),      cmocka_unit_test(test_fragments_ipv6),
-		cmocka_unit_test(test_tags),           cmocka_unit_test(test_options),
-		cmocka_unit_test(test_inside),         cmocka_unit_test(test_no_ip),
-		cmocka_unit_test(test_cut_off),        cmocka_unit_test(test_noise),
-		cmocka_unit_test(test_spread),         cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_symmetric), cmocka_unit_test(test_no_ports),
+		cmocka_unit_test(test_fragments), cmocka_unit_test(test_fragments_ipv6),
+		cmocka_unit_test(test_tags),      cmocka_unit_test(test_options),
+		cmocka_unit_test(test_inside),    cmocka_unit_test(test_no_ip),
+		cmocka_unit_test(test_cut_off),   cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_spread),    cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_share),
 	};
 

@@ -30,9 +30,9 @@ static struct fixture {
 	uint8_t fate[FRAMES];
 	unsigned int n_got[PAIRS];
 	const struct vs_pkt *got[PAIRS][2 * FRAMES];
-	unsigned int asked;    /* for the number of a flow */
-	int stop;              /* pair that control disables while the first frame is looked at */
-	uint8_t mask_then;     /* and what is enabled then */
+	unsigned int asked;     /* for the number of a flow */
+	int stop;               /* pair that control disables while the first frame is looked at */
+	uint8_t mask_then;      /* and what is enabled then */
 	enum vs_drop ring_says; /* fate of what a ring is given */
 } f;
 
@@ -192,8 +192,7 @@ static void test_fates(void **state)
 	send(ALL, FRAMES);
 	vs_tryunlock(&f.guest->dev.vring[0].ring.lock);
 	for (i = 0; i < FRAMES; i++)
-		assert_int_equal(f.fate[i],
-				 i % PAIRS ? VS_DROP_RX_FULL : VS_DROP_TX_BUSY);
+		assert_int_equal(f.fate[i], i % PAIRS ? VS_DROP_RX_FULL : VS_DROP_TX_BUSY);
 }
 
 /* A pair is disabled after the mask was looked at: its frames go to others. */

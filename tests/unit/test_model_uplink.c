@@ -336,6 +336,83 @@ static void test_out_of_memory_size_and_policy(void **state)
 	fk_without_memory(f, vs_switch_set(f->m, "s", &c, &f->fail));
 }
 
+static int set_vmq(struct mf *f, enum vs_vmq_mode mode)
+{
+	const struct vs_switch_change c = {.set = VS_SWITCH_SET_VMQ, .vmq = mode};
+
+	return vs_switch_set(f->m, "e", &c, &f->fail);
+}
+
+/** struct seen - what is shown of the default queue, and how many ports have another */
+struct seen {
+	char engine[16];
+	char reason[128];
+	unsigned int queues;
+};
+
+static int look(const struct vs_vmq_view *view, void *ctx)
+{
+	struct seen *seen = ctx;
+
+	seen->queues += view->has_queue && !view->is_default;
+	if (!view->is_default)
+		return 0;
+	snprintf(seen->engine, sizeof(seen->engine), "%s", view->engine);
+	snprintf(seen->reason, sizeof(seen->reason), "%s", view->reason);
+	return 0;
+}
+
+static struct seen shown(struct mf *f)
+{
+	struct seen seen = {0};
+
+	assert_int_equal(vs_vmq_each(f->m, "e", look, &seen, &f->fail), 0);
+	return seen;
+}
+
+/* What the uplink cannot sort, the switch does, and says why; and the uplink is asked again. */
+static void test_sorting(void **state)
+{
+	static const char *const macs[] = {"02:00:00:00:00:01", "02:00:00:00:00:02"};
+	struct fk_kind *k = &fk[VS_PORT_XDP];
+	struct mf *f = *state;
+	unsigned int asked;
+	size_t i;
+
+	fk_switch(f, "e", VS_SWITCH_EXTERNAL, "xdp:a");
+	for (i = 0; i < 2; i++) {
+		struct vs_port_spec spec = fk_spec(i ? "h" : "g", "e", VS_PORT_GUEST);
+
+		assert_int_equal(rte_ether_unformat_addr(macs[i], &spec.mac), 0);
+		assert_int_equal(vs_port_add(f->m, &spec, &f->fail), 0);
+	}
+	assert_int_equal(k->wishes, 0);
+	assert_int_equal(set_vmq(f, VS_VMQ_ON), 0);
+	assert_string_equal(shown(f).engine, "fake");
+	/* It has one queue, and so has the switch. */
+	assert_int_equal(k->wishes, 1);
+	assert_int_equal(shown(f).queues, 1);
+	assert_int_equal(set_vmq(f, VS_VMQ_SOFT), 0);
+	assert_string_equal(shown(f).engine, "soft");
+	assert_int_equal(k->wishes, 0);
+	assert_int_equal(shown(f).queues, 2);
+
+	k->sort_fails = -EOPNOTSUPP;
+	asked = k->sorted;
+	assert_int_equal(set_vmq(f, VS_VMQ_ON), 0);
+	assert_string_equal(shown(f).engine, "soft");
+	assert_string_equal(shown(f).reason, "a does not sort");
+	assert_int_equal(shown(f).queues, 2);
+	assert_true(k->sorted - asked <= 2);
+	k->sort_fails = 0;
+	assert_int_equal(vs_port_del(f->m, "h", &f->fail), 0);
+	assert_string_equal(shown(f).engine, "fake");
+	assert_int_equal(shown(f).queues, 1);
+	assert_int_equal(set_vmq(f, VS_VMQ_OFF), 0);
+	assert_string_equal(shown(f).engine, "off");
+	assert_int_equal(k->wishes, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +421,7 @@ int main(void)
 		FK_TEST(test_old_uplink_stays),
 		FK_TEST(test_settings_come_back_with_the_uplink),
 		FK_TEST(test_share),
+		FK_TEST(test_sorting),
 		FK_TEST(test_all_at_once),
 		FK_TEST(test_kind_is_asked),
 		FK_TEST(test_faults_and_links),

@@ -133,7 +133,7 @@ static void test_all_to_switch(void **state)
 /* Chunks that the switch has given to the kernel, of both halves. */
 static uint32_t chunks_given(const struct vs_xq *q)
 {
-	return q->fill.cached_prod - q->rx.cached_cons;
+	return q->fill.cached_prod - q->in.rx.cached_cons;
 }
 
 static uint32_t chunks_out(const struct vs_xq *q)

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Queues that something before the switch sorts frames into.
+ *
+ * DOC: theory of operation
+ *
+ * The workers' table has the last word (vmq/classify.c), so whatever sorts before them need not
+ * change in the same moment: it is told when they have the new table. What is told may change the
+ * queue pairs of the uplink, or whose they are; then a second snapshot says so. An uplink that
+ * refuses is sorted by the switch itself, and asked again at the next change.
+ */
+#include "control/model_priv.h"
+#include "control/port_kind.h"
+#include "dataplane/core/log.h"
+
+#include <rte_string_fns.h>
+
+#include <string.h>
+
+bool model_vmq_is_sorted(const struct vs_switch *sw)
+{
+	const struct vs_port *uplink = model_uplink(sw);
+
+	return sw->vmq == VS_VMQ_ON && uplink && uplink->kind->sort && uplink->dev &&
+	       !sw->vmq_refused[0];
+}
+
+/* Return: is there something new that the workers must know? */
+static bool sort(struct vs_switch *sw, struct vs_port *uplink)
+{
+	bool was_refused = sw->vmq_refused[0];
+	struct vs_fail fail = {0};
+	bool changed = false;
+
+	sw->vmq_refused[0] = '\0';
+	if (uplink->kind->sort(uplink, &changed, &fail) == 0)
+		return changed || was_refused;
+	(void)rte_strscpy(sw->vmq_refused, fail.text, sizeof(sw->vmq_refused));
+	if (!was_refused)
+		vs_log(VS_LOG_WARNING, "switch %s sorts by itself: %s", sw->name, fail.text);
+	return changed || !was_refused;
+}
+
+void model_vmq_sort(struct vs_model *m)
+{
+	bool changed = false;
+	unsigned int i;
+
+	for (i = 0; i < VS_SWITCHES_MAX; i++) {
+		struct vs_switch *sw = m->sw[i];
+		struct vs_port *uplink = sw ? model_uplink(sw) : NULL;
+
+		if (uplink && uplink->kind->sort && uplink->dev)
+			changed |= sort(sw, uplink);
+	}
+	/* Out of memory: the workers go on with what they have, as in model_port_changed(). */
+	if (changed)
+		(void)model_publish(m);
+}
