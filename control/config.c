@@ -154,6 +154,7 @@ static void put_place(struct vs_msg *msg, const struct vs_port *port)
 static void make_port(struct vs_msg *msg, const struct vs_port *port)
 {
 	bool uplink = port->kind->role == VS_ROLE_UPLINK;
+	char place[MODEL_PLACE_TEXT];
 
 	begin(msg, uplink ? VS_CMD_PORT_SET : VS_CMD_PORT_NEW);
 	vs_msg_put_str(msg, VS_ATTR_NAME, port->name);
@@ -172,6 +173,8 @@ static void make_port(struct vs_msg *msg, const struct vs_port *port)
 		vs_msg_put_u32(msg, VS_ATTR_VMQ_WEIGHT, port->vmq_weight);
 	vs_msg_put_bytes(msg, VS_ATTR_CLUSTER, &port->cluster, sizeof(port->cluster));
 	vs_msg_put_u32(msg, VS_ATTR_OFFLOAD_OFF, port->offload_off);
+	model_place_format(port, place);
+	vs_msg_put_str(msg, VS_ATTR_PLACE, place);
 	if (port->kind->id == VS_PORT_GUEST)
 		vs_msg_put_u32(msg, VS_ATTR_MODERATION, port->moderation + VS_MODERATION_OFF);
 }

@@ -79,6 +79,8 @@ static bool is_usual(const struct nlattr *attr, const struct usual *u)
 		/* The interface of a guest is always named. */
 		return strcmp(vs_tlv_str(attr), u->name) == 0 &&
 		       (type == VS_ATTR_VM || (u->kind && u->kind->role == VS_ROLE_HOST));
+	case VS_ATTR_PLACE:
+		return strcmp(vs_tlv_str(attr), "auto") == 0;
 	case VS_ATTR_ADDRS:
 		return vs_tlv_str(attr)[0] == '\0';
 	case VS_ATTR_MAC:

@@ -40,7 +40,7 @@ static int list_cpus(char *text, size_t size)
 	return 0;
 }
 
-static int check_cpu(int cpu, const char *usable)
+static int check_cpu(const char *option, int cpu, const char *usable)
 {
 	cpu_set_t set;
 
@@ -48,7 +48,8 @@ static int check_cpu(int cpu, const char *usable)
 		return 0;
 	if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_ISSET(cpu, &set))
 		return 0;
-	vs_log(VS_LOG_ERROR, "--cpu %d: this process may use the processors %s only", cpu, usable);
+	vs_log(VS_LOG_ERROR, "--%s %d: this process may use the processors %s only", option, cpu,
+	       usable);
 	return -EINVAL;
 }
 
@@ -56,16 +57,23 @@ static int check_cpu(int cpu, const char *usable)
 static int list_lcores(const struct vs_eal_config *config, const char *usable, char *text,
 		       size_t size)
 {
-	size_t used = (size_t)snprintf(text, size, "%d@(%s)", (int)VS_LCORE_CONTROL, usable);
+	char control[16];
 	unsigned int i;
+	size_t used;
+	int err = check_cpu("control-cpu", config->control_cpu, usable);
 
+	if (err)
+		return err;
+	(void)snprintf(control, sizeof(control), "%d", config->control_cpu);
+	used = (size_t)snprintf(text, size, "%d@(%s)", (int)VS_LCORE_CONTROL,
+				config->control_cpu < 0 ? usable : control);
 	if (config->n_workers > VS_WORKERS_MAX)
 		return -E2BIG;
 	for (i = 0; i < config->n_workers; i++) {
 		int cpu = config->cpu[i];
 		char one[16];
-		int err = check_cpu(cpu, usable);
 
+		err = check_cpu("cpu", cpu, usable);
 		if (err)
 			return err;
 		(void)snprintf(one, sizeof(one), "%d", cpu);

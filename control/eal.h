@@ -14,6 +14,7 @@ enum {
  * struct vs_eal_config - how to start it
  * @memory_mib:	heap, from ordinary pages
  * @cpu:	processor of each of @n_workers workers, or -1: any that the process may use
+ * @control_cpu: processor of the control thread, or -1: any
  * @run_dir:	where a daemon that is not root may make folders
  * @pci:	addresses of the PCI devices that may be probed, at most VS_EAL_PCI_MAX
  */
@@ -21,6 +22,7 @@ struct vs_eal_config {
 	unsigned int memory_mib;
 	const int *cpu;
 	unsigned int n_workers;
+	int control_cpu;
 	const char *const *pci;
 	unsigned int n_pci;
 	const char *run_dir;

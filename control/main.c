@@ -190,6 +190,8 @@ static int start_model(struct daemon *d)
 		.virtio_user = d->options.virtio_user,
 		.pool = d->options.pool,
 		.vm_group = d->options.vm_group ? &d->who.vm_group : NULL,
+		.placement = d->options.placement,
+		.control_cpu = d->options.control_cpu,
 	};
 
 	return vs_model_new(&env, &d->model);
@@ -330,6 +332,7 @@ static int start_eal(const struct vs_options *options, const char *run_dir)
 		.memory_mib = options->memory_mib,
 		.cpu = options->cpu,
 		.n_workers = options->n_workers,
+		.control_cpu = options->control_cpu,
 		.pci = options->pci,
 		.n_pci = options->n_pci,
 		.run_dir = run_dir,

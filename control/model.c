@@ -101,6 +101,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 	model_events_lost(ctx);
 	model_age(ctx);
 	model_capture_sweep(ctx);
+	model_place_sample(ctx);
 }
 
 static int watch_workers(struct vs_model *m)
@@ -132,6 +133,8 @@ int vs_model_new(const struct vs_model_env *env, struct vs_model **ret_model)
 	m->env = *env;
 	m->fid = calloc(VS_FIDS_MAX, sizeof(*m->fid));
 	err = m->fid ? watch_workers(m) : -ENOMEM;
+	if (!err)
+		err = model_place_start(m);
 	if (!err)
 		err = model_publish(m);
 	if (err) {
@@ -166,6 +169,7 @@ void vs_model_free(struct vs_model *m)
 	}
 	if (m->tick)
 		event_free(m->tick);
+	model_place_stop(m);
 	for (i = 0; i < m->env.n_workers; i++)
 		vs_worker_publish(m->env.workers[i], NULL);
 	model_conf_free(m->conf);

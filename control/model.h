@@ -260,6 +260,7 @@ struct vs_port_change {
 		VS_PORT_SET_OFFLOAD = 1 << 12,
 		VS_PORT_SET_MODERATION = 1 << 13,
 		VS_PORT_SET_VMQ_WEIGHT = 1 << 14,
+		VS_PORT_SET_PLACE = 1 << 15,
 	} set;
 	enum vs_mac_from mac_from;
 	struct rte_ether_addr mac; /* all zero: any */
@@ -279,6 +280,7 @@ struct vs_port_change {
 	uint32_t offload_off;
 	enum vs_guest_mod moderation; /* of a guest on a socket */
 	uint32_t vmq_weight;          /* 0..100, of a guest's port; 0: no queue */
+	const char *place;            /* workers for its queue pairs: "auto" or "0,1" */
 };
 
 /** struct vs_port_view - a port as shown */
@@ -302,7 +304,8 @@ struct vs_port_view {
 	struct rte_ether_addr cluster;
 	uint32_t offload_off; /* bits of enum vs_offload_part */
 	uint32_t pairs;       /* queue pairs that are polled */
-	uint32_t worker;      /* that polls the first of them; the next one polls the next */
+	uint32_t worker;      /* that polls the first of them */
+	char place[64];       /* workers that were named for them, as in struct vs_port_change */
 	const char *state;    /* one word */
 	const char *problem;  /* a sentence on what is wrong and what to do, or "" */
 	bool broken;          /* it broke the rules, and carries no traffic for that reason */
@@ -547,6 +550,12 @@ void vs_model_on_waiting(struct vs_model *m,
 
 /* ---- the model itself ---- */
 
+/** Who moves queue pairs from worker to worker. */
+enum vs_placement {
+	VS_PLACEMENT_STATIC, /* the user alone */
+	VS_PLACEMENT_AUTO,   /* the controller, too (vmq/controller.h) */
+};
+
 /** struct vs_model_env - what the model works with */
 struct vs_model_env {
 	struct event_base *base;
@@ -556,7 +565,9 @@ struct vs_model_env {
 	const char *run_dir;    /* where uplinks keep what they must put back */
 	const char *const *pci; /* PCI devices that DPDK may use (--pci) */
 	unsigned int n_pci;
-	bool virtio_user;           /* an uplink may be a net_virtio_user (--virtio-user) */
+	bool virtio_user; /* an uplink may be a net_virtio_user (--virtio-user) */
+	enum vs_placement placement;
+	int control_cpu;            /* processor that this thread is bound to; -1: none */
 	struct rte_ether_addr pool; /* first address of the pool; all zero: by the machine's id */
 	const gid_t *vm_group;      /* of sockets that guest ports listen on; NULL: the process's */
 };

@@ -76,20 +76,6 @@ static int allocate(struct vs_conf *conf, const struct sizes *size)
 	return conf->trunks && conf->fid_of_vid ? 0 : -1;
 }
 
-unsigned int model_worker_of(const struct vs_model *m, const struct vs_port *port,
-			     unsigned int pair)
-{
-	return (port->home + pair) % m->env.n_workers;
-}
-
-/* Workers that visit a port; each applies its share of the port's limits. */
-static uint8_t count_workers(const struct vs_port *port)
-{
-	unsigned int pairs = RTE_MAX(port->kind->pairs(port), 1u);
-
-	return (uint8_t)RTE_MIN(pairs, port->m->env.n_workers);
-}
-
 /* The share of a rate, rounded up; 0 stands for no limit. */
 static uint32_t share_of(uint32_t rate, uint8_t workers)
 {
@@ -120,7 +106,8 @@ static uint8_t offload_off(const struct vs_port *port)
 
 static void fill_port(struct vs_port_hot *hot, const struct vs_port *port)
 {
-	uint8_t workers = count_workers(port);
+	/* Each applies its share of the port's limits. */
+	uint8_t workers = model_place_workers(port);
 
 	*hot = (struct vs_port_hot){
 		.ops = port->kind->ops,
@@ -353,6 +340,13 @@ static void fill_fanout(struct vs_conf *conf)
 	}
 }
 
+/* Is it the worker that visits the pair? Nobody does while it is on its way to another one. */
+static bool is_visitor(const struct vs_model *m, unsigned int worker, const struct vs_port *port,
+		       unsigned int pair)
+{
+	return model_worker_of(m, port, pair) == worker && !model_place_is_open(port, pair);
+}
+
 /* What worker @worker visits, at @poll. Return: how many there are. */
 static uint16_t fill_work(const struct vs_conf *conf, const struct vs_model *m, unsigned int worker,
 			  struct vs_poll *poll)
@@ -367,7 +361,7 @@ static uint16_t fill_work(const struct vs_conf *conf, const struct vs_model *m, 
 		if (port->pairs == 0 && model_worker_of(m, m->port[port->id], 0) == worker)
 			poll[n++] = (struct vs_poll){.port = port->id, .pair = VS_PAIR_NONE};
 		for (pair = 0; pair < port->pairs; pair++) {
-			if (model_worker_of(m, m->port[port->id], pair) == worker)
+			if (is_visitor(m, worker, m->port[port->id], pair))
 				poll[n++] = (struct vs_poll){.port = port->id, .pair = pair};
 		}
 	}
@@ -436,6 +430,7 @@ void model_conf_replace(struct vs_model *m, struct vs_conf *conf)
 	m->conf = conf;
 	vs_rcu_synchronize(m->env.rcu);
 	model_vmq_settle(m, conf);
+	model_place_left(m);
 	model_conf_free(old);
 	model_vmq_sort(m);
 }

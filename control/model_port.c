@@ -257,8 +257,8 @@ static int choose_mac(struct vs_model *m, const struct vs_kind_ops *kind, struct
 }
 
 /*
- * The worker that has the fewest queue pairs to visit, for good: a flow that changed its worker
- * could be overtaken by itself. A guest that is not there yet counts for one pair.
+ * The worker that has the fewest queue pairs to visit. A guest that is not there yet counts for one
+ * pair.
  */
 static uint16_t choose_home(const struct vs_model *m)
 {
@@ -312,7 +312,10 @@ int model_port_make(struct vs_model *m, struct vs_switch *sw, const struct vs_po
 		return vs_fail_set(fail, -ENOMEM, 0, "no memory for a port");
 	}
 	port->id = (uint16_t)id;
-	port->home = like ? like->home : choose_home(m);
+	if (like)
+		model_place_like(port, like);
+	else
+		model_place_begin(port, choose_home(m));
 	err = enter_txn(port, like, fail);
 	if (!err)
 		err = start_port(port, &spec, fail);
@@ -434,6 +437,7 @@ static void fill_view(const struct vs_port *port, struct vs_port_view *view)
 		.cluster = port->cluster,
 		.moderation = port->moderation,
 	};
+	model_place_format(port, view->place);
 	if (port->dev)
 		port->kind->info(port, view);
 	else

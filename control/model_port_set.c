@@ -117,7 +117,9 @@ static int check_change(struct vs_model *m, const struct vs_port *port,
 		return vs_fail_set(fail, -EINVAL, VS_ATTR_VMQ_WEIGHT,
 				   "only a guest's port has a queue; '%s' is of type %s",
 				   port->name, port->kind->name);
-	if (c->set & VS_PORT_SET_ADDRS)
+	if (c->set & VS_PORT_SET_PLACE)
+		err = model_place_check(m, c->place, c->origin, fail);
+	if (!err && (c->set & VS_PORT_SET_ADDRS))
 		err = check_addrs(port, c->addrs, fail);
 	if (!err && (c->set & VS_PORT_SET_VM))
 		err = model_check_name(c->vm, VS_ATTR_VM, fail);
@@ -157,6 +159,8 @@ static void apply_change(struct vs_port *port, const struct vs_port_change *c)
 		port->moderation = c->moderation;
 	if (c->set & VS_PORT_SET_VMQ_WEIGHT)
 		port->vmq_weight = c->vmq_weight;
+	if (c->set & VS_PORT_SET_PLACE)
+		model_place_set(port, c->place);
 }
 
 /* What can be said of the port as it would be. */

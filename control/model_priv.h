@@ -17,6 +17,7 @@
 #define VS_CONTROL_MODEL_PRIV_H
 
 #include "control/model.h"
+#include "control/model_place.h"
 #include "control/model_show.h"
 #include "dataplane/core/clock.h"
 #include "dataplane/fdb.h"
@@ -75,7 +76,6 @@ struct vs_port {
 	void *dev; /* the kind's own object */
 	enum vs_guest_mode mode;
 	uint16_t id;
-	uint16_t home; /* index of the worker that visits its first queue pair */
 	uint64_t serial;
 	bool link_up;
 	bool was_up; /* as last told */
@@ -95,6 +95,7 @@ struct vs_port {
 	enum vs_vmq_state vmq_state; /* of its queue, written where snapshots are published */
 	struct rte_ether_addr cluster;
 	enum vs_guest_mod moderation;
+	struct model_place place_of; /* its queue pairs: which worker visits which */
 	struct vs_static *statics;
 	uint32_t n_statics;
 	struct vs_touched_port *touched; /* by the open transaction, or NULL */
@@ -141,6 +142,7 @@ struct vs_model {
 	uint64_t events_lost[VS_WORKERS_MAX]; /* as last told */
 	struct event *bell[VS_WORKERS_MAX];
 	struct event *tick;
+	struct model_places places;
 	uint64_t serial;
 	void (*notice)(const struct vs_notice *n, void *ctx);
 	void *notice_ctx;
@@ -220,10 +222,6 @@ int model_publish(struct vs_model *m);
  * Return: it, owned by the caller until model_conf_replace(); NULL: no memory.
  */
 struct vs_conf *model_conf_build(const struct vs_model *m);
-
-/** model_worker_of() - index of the worker that visits queue pair @pair of @port. */
-unsigned int model_worker_of(const struct vs_model *m, const struct vs_port *port,
-			     unsigned int pair);
 
 /** model_conf_replace() - let the workers use @conf; waits one grace period. */
 void model_conf_replace(struct vs_model *m, struct vs_conf *conf);

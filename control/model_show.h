@@ -11,6 +11,7 @@
 #include "control/fail.h"
 #include "control/model.h"
 #include "dataplane/core/stats.h"
+#include "vmq/controller.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -178,11 +179,51 @@ struct vs_worker_view {
 	uint64_t idle_wakes;
 	uint64_t asleep_cycles;
 	char awake_for[128]; /* why it does not park, or empty */
+	uint32_t load;       /* of the last few samples; of VS_LOAD_ONE */
+	char stays[96];      /* why it gives no queue pair away that should, or empty */
 };
 
 /** vs_worker_each() - visit all workers. */
 int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view *view, void *ctx),
 		   void *ctx);
+
+/* ---- queue pairs ---- */
+
+/** Who says which worker visits a queue pair. */
+enum vs_placed_by {
+	VS_PLACED_BY_HOME, /* nobody: it is where it began, or where somebody left it */
+	VS_PLACED_BY_HAND,
+	VS_PLACED_BY_CONTROLLER,
+};
+
+/**
+ * struct vs_queue_view - a queue pair of a port
+ * @load:	of its worker's time, of the last few samples; of VS_LOAD_ONE
+ * @moves:	how often it was moved; the last time...
+ * @why:	... for this reason,
+ * @from:	... from this worker,
+ * @moved_ms:	... so long ago;
+ * @text:	... a sentence with the figures. "" if it was not
+ */
+struct vs_queue_view {
+	const char *port;
+	const char *sw;
+	const char *vm;
+	uint32_t pair;
+	uint32_t worker;
+	enum vs_placed_by by;
+	uint32_t load;
+	uint64_t moves;
+	enum vs_move_why why;
+	uint32_t from;
+	uint64_t moved_ms;
+	char text[192];
+};
+
+/** vs_queue_each() - visit the queue pairs of all ports, or of @port (NULL: all). */
+int vs_queue_each(struct vs_model *m, const char *port,
+		  int (*visit)(const struct vs_queue_view *view, void *ctx), void *ctx,
+		  struct vs_fail *fail);
 
 /* ---- audit ---- */
 

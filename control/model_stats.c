@@ -247,7 +247,9 @@ int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view 
 			.wakes = stats.park.wakes,
 			.idle_wakes = stats.park.idle_wakes,
 			.asleep_cycles = stats.park.asleep_cycles,
+			.load = m->places.worker[i].mean,
 		};
+		model_place_say_stay(m, i, view.stays, sizeof(view.stays));
 		say_why(m, &stats.park, view.awake_for, sizeof(view.awake_for));
 		count_work(m, i, &view);
 		err = visit(&view, ctx);

@@ -374,6 +374,7 @@ static void carry_out(struct vs_model *m, const struct confs *confs)
 	tell_all(m, t);
 	m->txn = t;
 	free_txn(m);
+	model_place_settle(m);
 }
 
 int vs_txn_commit(struct vs_model *m, struct vs_fail *fail)

@@ -159,6 +159,11 @@ static void read_settings(const struct vs_call *call, struct vs_port_change *cha
 		change->set |= VS_PORT_SET_CLUSTER;
 		vs_call_mac(call, VS_ATTR_CLUSTER, &change->cluster);
 	}
+	if (attr[VS_ATTR_PLACE]) {
+		change->set |= VS_PORT_SET_PLACE;
+		change->place = vs_call_str(call, VS_ATTR_PLACE);
+	}
+	change->origin = call->origin;
 	read_offload(attr, change);
 }
 
@@ -167,7 +172,6 @@ static void read_rest(const struct vs_call *call, struct vs_port_change *change)
 {
 	const struct nlattr *const *attr = call->attr;
 
-	change->origin = call->origin;
 	if (attr[VS_ATTR_MTU]) {
 		change->set |= VS_PORT_SET_MTU;
 		change->mtu = vs_tlv_u32(attr[VS_ATTR_MTU]);

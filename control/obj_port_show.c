@@ -71,6 +71,7 @@ static void put_state(struct vs_msg *msg, const struct vs_port_view *view)
 		vs_msg_put_u32(msg, VS_ATTR_VMQ_WEIGHT, view->vmq_weight);
 	vs_msg_put_u32(msg, VS_ATTR_PAIRS, view->pairs);
 	vs_msg_put_u32(msg, VS_ATTR_WORKER, view->worker);
+	vs_msg_put_str(msg, VS_ATTR_PLACE, view->place);
 }
 
 uint32_t port_number_of(enum vs_port_kind kind)

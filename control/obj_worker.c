@@ -28,6 +28,9 @@ static int put(const struct vs_worker_view *view, void *ctx)
 	vs_msg_put_u64(msg, VS_ATTR_ASLEEP_CYCLES, view->asleep_cycles);
 	if (view->awake_for[0])
 		vs_msg_put_str(msg, VS_ATTR_AWAKE_FOR, view->awake_for);
+	vs_msg_put_u32(msg, VS_ATTR_LOAD, view->load);
+	if (view->stays[0])
+		vs_msg_put_str(msg, VS_ATTR_STAYS, view->stays);
 	return vs_call_end(ctx);
 }
 

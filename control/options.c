@@ -43,6 +43,10 @@ static void help(void)
 	       "  --cpu LIST         one worker on each processor of the list (2 or 1,3-5; 1,1 is two\n"
 	       "                     workers on one processor), at most %d\n"
 	       "  --workers N        N workers on any processor (default 1)\n"
+	       "  --placement WHO    static (default): queue pairs stay at the worker where they begin, or\n"
+	       "                     are put by hand; auto: they follow the load\n"
+	       "  --control-cpu N    processor of the control thread (default: any); automatic placement\n"
+	       "                     then puts nothing on a worker there\n"
 	       "  --poll LIST        these workers (0,2-3, or all) never sleep: lowest latency, a whole\n"
 	       "                     processor each; others sleep until something comes\n"
 	       "  --nap USEC         an idle worker that has a port without a descriptor to sleep on\n"
@@ -223,6 +227,17 @@ static bool settle_pollers(const struct vs_options *o)
 	return false;
 }
 
+static enum vs_options_verdict take_placement(const char *arg, struct vs_options *o)
+{
+	if (strcmp(arg, "static") == 0)
+		o->placement = VS_PLACEMENT_STATIC;
+	else if (strcmp(arg, "auto") == 0)
+		o->placement = VS_PLACEMENT_AUTO;
+	else
+		return wrong_word("placement", arg, "static, auto");
+	return VS_OPTIONS_RUN;
+}
+
 /* What a service says. */
 static enum vs_options_verdict take_service(int option, const char *arg, struct vs_options *o)
 {
@@ -284,6 +299,13 @@ static enum vs_options_verdict take_option(int option, const char *arg, struct v
 		return VS_OPTIONS_RUN;
 	case 'i':
 		return take_poll(arg, o);
+	case 'L':
+		return take_placement(arg, o);
+	case 'C':
+		if (!parse_number(arg, 0, CPU_SETSIZE - 1, &n))
+			return wrong_number("control-cpu", arg, 0, CPU_SETSIZE - 1);
+		o->control_cpu = (int)n;
+		return VS_OPTIONS_RUN;
 	case 'n':
 		if (!parse_number(arg, 0, NAP_MAX_US, &n))
 			return wrong_number("nap", arg, 0, NAP_MAX_US);
@@ -348,6 +370,8 @@ enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_option
 		{"cpu", required_argument, NULL, 'c'},
 		{"workers", required_argument, NULL, 'w'},
 		{"poll", required_argument, NULL, 'i'},
+		{"placement", required_argument, NULL, 'L'},
+		{"control-cpu", required_argument, NULL, 'C'},
 		{"nap", required_argument, NULL, 'n'},
 		{"mac-pool", required_argument, NULL, 'a'},
 		{"pci", required_argument, NULL, 'p'},
@@ -367,6 +391,7 @@ enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_option
 		.log_level = VS_LOG_INFO,
 		.memory_mib = MEMORY_DEFAULT_MIB,
 		.nap_us = NAP_DEFAULT_US,
+		.control_cpu = -1,
 	};
 	int option;
 

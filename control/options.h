@@ -3,6 +3,7 @@
 #ifndef VS_CONTROL_OPTIONS_H
 #define VS_CONTROL_OPTIONS_H
 
+#include "control/model.h"
 #include "control/peer.h"
 #include "dataplane/core/limits.h"
 #include "dataplane/core/log.h"
@@ -26,6 +27,8 @@ struct vs_options {
 	unsigned int memory_mib; /* for tables; the guests' memory is their own */
 	unsigned int nap_us;     /* sleep of a worker that cannot park; 0: none ever sleeps */
 	uint32_t poll;           /* bit per worker that never sleeps */
+	enum vs_placement placement;
+	int control_cpu; /* processor of the control thread; -1: any that the process may use */
 	const char *pci[VS_OPTIONS_PCI_MAX]; /* devices that an uplink may take */
 	unsigned int n_pci;
 	bool virtio_user;           /* an uplink may be a net_virtio_user */

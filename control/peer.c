@@ -66,6 +66,7 @@ bool vs_peer_may(const struct vs_peer *peer, unsigned int cmd)
 	case VS_CMD_MTU_GET:
 	case VS_CMD_OFFLOAD_GET:
 	case VS_CMD_VMQ_GET:
+	case VS_CMD_QUEUE_GET:
 	case VS_CMD_CONFIG_GET:
 	case VS_CMD_STATE_GET:
 	case VS_CMD_SUBSCRIBE:

@@ -164,6 +164,15 @@ static const struct vs_attr_spec specs[VS_ATTR_COUNT_] = {
 	[VS_ATTR_PAIR_SENT]      = {.name = "pair-sent", .type = VS_TLV_BYTES},
 	[VS_ATTR_PAIR_RECEIVED]  = {.name = "pair-received", .type = VS_TLV_BYTES},
 	[VS_ATTR_PAIRS_ON]       = {.name = "pairs-on", .type = VS_TLV_U32},
+	[VS_ATTR_PLACE]          = {.name = "worker", .type = VS_TLV_LINE},
+	[VS_ATTR_PAIR]           = {.name = "pair", .type = VS_TLV_U32},
+	[VS_ATTR_LOAD]           = {.name = "load", .type = VS_TLV_U32},
+	[VS_ATTR_MOVES]          = {.name = "moves", .type = VS_TLV_U64},
+	[VS_ATTR_MOVE_WHY]       = {.name = "move-why", .type = VS_TLV_U32},
+	[VS_ATTR_MOVED_FROM]     = {.name = "moved-from", .type = VS_TLV_U32},
+	[VS_ATTR_MOVED_MS]       = {.name = "moved-ms", .type = VS_TLV_U64},
+	[VS_ATTR_PLACED_BY]      = {.name = "placed-by", .type = VS_TLV_U32},
+	[VS_ATTR_STAYS]          = {.name = "stays", .type = VS_TLV_TEXT},
 };
 /* clang-format on */
 
@@ -228,7 +237,8 @@ static const struct vs_policy policies[] = {
 	  {VS_ATTR_VLAN, VS_MAY},       {VS_ATTR_VLANS, VS_MAY},
 	  {VS_ATTR_PRIORITY, VS_MAY},   {VS_ATTR_CLUSTER, VS_MAY},
 	  {VS_ATTR_OFFLOAD_ON, VS_MAY}, {VS_ATTR_OFFLOAD_OFF, VS_MAY},
-	  {VS_ATTR_MODERATION, VS_MAY}, {VS_ATTR_VMQ_WEIGHT, VS_MAY}}},
+	  {VS_ATTR_MODERATION, VS_MAY}, {VS_ATTR_VMQ_WEIGHT, VS_MAY},
+	  {VS_ATTR_PLACE, VS_MAY}}},
 	{VS_CMD_PORT_DEL, "PORT_DEL", VS_ANSWER_ACK, {{VS_ATTR_NAME, VS_MUST}}},
 	{VS_CMD_PORT_SET,
 	 "PORT_SET",
@@ -242,7 +252,8 @@ static const struct vs_policy policies[] = {
 	  {VS_ATTR_VLAN, VS_MAY},          {VS_ATTR_VLANS, VS_MAY},
 	  {VS_ATTR_PRIORITY, VS_CHANGE},   {VS_ATTR_CLUSTER, VS_CHANGE},
 	  {VS_ATTR_OFFLOAD_ON, VS_CHANGE}, {VS_ATTR_OFFLOAD_OFF, VS_CHANGE},
-	  {VS_ATTR_MODERATION, VS_CHANGE}, {VS_ATTR_VMQ_WEIGHT, VS_CHANGE}}},
+	  {VS_ATTR_MODERATION, VS_CHANGE}, {VS_ATTR_VMQ_WEIGHT, VS_CHANGE},
+	  {VS_ATTR_PLACE, VS_CHANGE}}},
 	{VS_CMD_PORT_GET, "PORT_GET", VS_ANSWER_DUMP, {{VS_ATTR_NAME, VS_MAY}}},
 
 	{VS_CMD_FDB_GET, "FDB_GET", VS_ANSWER_DUMP, {{VS_ATTR_SWITCH, VS_MAY}}},
@@ -267,6 +278,7 @@ static const struct vs_policy policies[] = {
 	{VS_CMD_VMQ_GET, "VMQ_GET", VS_ANSWER_DUMP, {{VS_ATTR_SWITCH, VS_MAY}}},
 	{VS_CMD_MTU_GET, "MTU_GET", VS_ANSWER_DUMP, {{VS_ATTR_SWITCH, VS_MAY}}},
 	{VS_CMD_OFFLOAD_GET, "OFFLOAD_GET", VS_ANSWER_DUMP, {{VS_ATTR_PORT, VS_MAY}}},
+	{VS_CMD_QUEUE_GET, "QUEUE_GET", VS_ANSWER_DUMP, {{VS_ATTR_PORT, VS_MAY}}},
 
 	{VS_CMD_CONFIG_GET, "CONFIG_GET", VS_ANSWER_DUMP, {{0}}},
 	{VS_CMD_STATE_GET, "STATE_GET", VS_ANSWER_DUMP, {{0}}},

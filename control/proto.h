@@ -54,9 +54,9 @@
  * Rights
  * ------
  * A client may do everything, or read (RIGHTS in the answer to HELLO). Who may read can send HELLO,
- * SWITCH_GET, PORT_GET, FDB_GET, STATS_GET, DROP_GET, WORKER_GET, MTU_GET, OFFLOAD_GET, VMQ_GET,
- * CONFIG_GET, STATE_GET and SUBSCRIBE; any other command is answered with EPERM. Bytes of frames
- * (SAMPLE) are left out of what readers get.
+ * SWITCH_GET, PORT_GET, FDB_GET, STATS_GET, DROP_GET, WORKER_GET, QUEUE_GET, MTU_GET, OFFLOAD_GET,
+ * VMQ_GET, CONFIG_GET, STATE_GET and SUBSCRIBE; any other command is answered with EPERM. Bytes of
+ * frames (SAMPLE) are left out of what readers get.
  *
  * Descriptors (SCM_RIGHTS) have no place in this protocol. Kernels from 6.16 on refuse to send them
  * (EPERM); otherwise the daemon closes them, and disconnects a client whose descriptors take long
@@ -124,6 +124,7 @@
  *	VMQ		u32	0 off, 1 on, 2 by the switch alone
  *	VMQ_QUEUES	u32	0..1023; 0: any number
  *	VMQ_WEIGHT	u32	0..100
+ *	PLACE		line	"auto", or workers for the queue pairs: "1", "0,1"
  *	DRY_RUN		flag
  *	CONFIRM		u32	seconds, 1..86400
  *	FILTER		filter	jumps forward only, ends with a return
@@ -161,19 +162,19 @@
  *			MAX_MACS VLAN_MODE VLAN VLANS
  *			PRIORITY CLUSTER OFFLOAD_ON
  *			OFFLOAD_OFF MODERATION
- *			VMQ_WEIGHT
+ *			VMQ_WEIGHT PLACE
  *	PORT_DEL	NAME!				-
  *	PORT_SET	NAME! MAC MAC_AUTO VM MTU LINK	-
  *			STORM_PPS MAX_MACS NEW_NAME
  *			SWITCH ADDRS VLAN_MODE VLAN
  *			VLANS PRIORITY CLUSTER
  *			OFFLOAD_ON OFFLOAD_OFF
- *			MODERATION VMQ_WEIGHT
+ *			MODERATION VMQ_WEIGHT PLACE
  *	PORT_GET	NAME				dump: NAME SWITCH KIND VM ID LINK UP STATE
  *							PROBLEM? MAC? MTU MTU_NET? STORM_PPS
  *							MAX_MACS MACS VLAN_MODE VLAN? VLANS?
  *							PRIORITY CLUSTER? OFFLOAD_OFF
- *							VMQ_WEIGHT? PAIRS WORKER, and
+ *							VMQ_WEIGHT? PAIRS WORKER PLACE, and
  *							- of a guest: SOCKET MODE PEER_PID? FEATURES
  *							  OFFERED RING_SIZE REGIONS MEMORY CONNECTS
  *							  REFUSED FAULTS LAST_FAULT? CALLS
@@ -210,7 +211,10 @@
  *	WORKER_GET	-				dump: ID CPU? TOTAL_CYCLES BUSY_CYCLES
  *							FRAMES ROUNDS NAPS TSC_HZ EVENTS_LOST
  *							PORTS PAIRS STATE PARKS WAKES IDLE_WAKES
- *							ASLEEP_CYCLES AWAKE_FOR?
+ *							ASLEEP_CYCLES AWAKE_FOR? LOAD STAYS?
+ *	QUEUE_GET	PORT				dump: PORT SWITCH VM PAIR WORKER PLACED_BY
+ *							LOAD MOVES MOVE_WHY? MOVED_FROM?
+ *							MOVED_MS? TEXT?
  *	CONFIG_GET	-				dump: COMMAND RECORD PROBLEM?
  *	STATE_GET	-				dump: STATE_FILE STATE_BYTES STATE_BASE
  *							TRANSACTIONS REWRITES SYNC_US WAITING
@@ -376,6 +380,7 @@ enum vs_cmd {
 	VS_CMD_MTU_GET = 0x90,
 	VS_CMD_OFFLOAD_GET = 0x91,
 	VS_CMD_VMQ_GET = 0x94,
+	VS_CMD_QUEUE_GET = 0x96,
 
 	VS_CMD_CONFIG_GET = 0x70,
 	VS_CMD_STATE_GET = 0x71,
@@ -585,6 +590,16 @@ enum vs_attr {
 	VS_ATTR_VMQ_WANTED = 196,  /* u32: filters that it would have; the first 32 are in force */
 	VS_ATTR_VMQ_ASTRAY = 197,  /* u64: frames that came by its hw queue and are not for it */
 	VS_ATTR_VMQ_STATE = 198,   /* text: of a queue; default: it has none of its own */
+	/* queue pairs: which worker visits which, and why; loads in hundredths of a per cent */
+	VS_ATTR_PLACE = 206,
+	VS_ATTR_PAIR = 207,       /* u32: queue pair of a port */
+	VS_ATTR_LOAD = 208,       /* u32: part of a worker's time; 10000: all of it */
+	VS_ATTR_MOVES = 209,      /* u64: times that it came to another worker */
+	VS_ATTR_MOVE_WHY = 210,   /* u32: enum vs_move_reason, of the last time */
+	VS_ATTR_MOVED_FROM = 211, /* u32: the worker that it was at before */
+	VS_ATTR_MOVED_MS = 212,   /* u64: milliseconds since then */
+	VS_ATTR_PLACED_BY = 213,  /* u32: enum vs_placer */
+	VS_ATTR_STAYS = 214,      /* text: why a worker with too much to do gives nothing away */
 	/* queue pairs of a guest */
 	VS_ATTR_PAIR_SENT = 215,     /* bytes: u64 for each, frames to the guest */
 	VS_ATTR_PAIR_RECEIVED = 216, /* bytes: u64 for each, frames from it */

@@ -96,6 +96,20 @@ enum vs_moderation {
 	VS_MODERATION_ADAPTIVE = 5, /* one of these, by the frames that come */
 };
 
+/** Why a queue pair came to another worker (VS_ATTR_MOVE_WHY). */
+enum vs_move_reason {
+	VS_MOVED_SPREAD = 1, /* its worker had too much to do */
+	VS_MOVED_FOLD = 2,   /* its worker had so little to do that it can sleep now */
+	VS_MOVED_HAND = 3,   /* somebody said so */
+};
+
+/** Who says which worker visits a queue pair (VS_ATTR_PLACED_BY). */
+enum vs_placer {
+	VS_PLACER_HOME = 1, /* nobody: it is where it began, or where it was left */
+	VS_PLACER_HAND = 2, /* VS_ATTR_PLACE of its port */
+	VS_PLACER_CONTROLLER = 3,
+};
+
 /** Who makes the socket of a guest port (VS_ATTR_MODE). */
 enum vs_mode {
 	VS_MODE_CLIENT = 1, /* the VMM; the switch connects, and connects again */

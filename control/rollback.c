@@ -316,7 +316,7 @@ static void restore_port(struct way *way, const struct object *o)
 	static const enum vs_attr plain[] = {
 		VS_ATTR_SWITCH,    VS_ATTR_MAC,      VS_ATTR_VM,         VS_ATTR_MTU,
 		VS_ATTR_LINK,      VS_ATTR_MAX_MACS, VS_ATTR_PRIORITY,   VS_ATTR_CLUSTER,
-		VS_ATTR_STORM_PPS, VS_ATTR_ADDRS,    VS_ATTR_MODERATION,
+		VS_ATTR_STORM_PPS, VS_ATTR_ADDRS,    VS_ATTR_MODERATION, VS_ATTR_PLACE,
 	};
 	bool changes = false;
 	unsigned int i;

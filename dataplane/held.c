@@ -85,6 +85,7 @@ struct vs_held {
 	uint16_t n_ports;
 	uint16_t port[VS_PORTS_MAX]; /* whose queue is not empty */
 	struct queue queue[VS_PORTS_MAX];
+	uint16_t from[VS_PORTS_MAX]; /* frames by the port that they came from */
 	uint16_t n_free;
 	uint16_t free[VS_HELD_CHUNKS]; /* a stack: what was used last is in the cache */
 	union chunk chunk[VS_HELD_CHUNKS];
@@ -117,6 +118,11 @@ void vs_held_free(struct vs_held *held)
 bool vs_held_for(const struct vs_ctx *ctx, uint16_t port)
 {
 	return ctx->held && ctx->held->queue[port].first != NONE;
+}
+
+unsigned int vs_held_from(const struct vs_ctx *ctx, uint16_t port)
+{
+	return ctx->held ? __atomic_load_n(&ctx->held->from[port], __ATOMIC_ACQUIRE) : 0;
 }
 
 /* ---- copies ---- */
@@ -204,11 +210,13 @@ static void free_chunks(struct vs_held *held, const struct held_frame *f)
 
 /* ---- queues ---- */
 
-/* One frame more, or (@change is -1) less, waits for @port. */
-static void count_held(struct vs_ctx *ctx, uint16_t port, int change)
+/* One frame of @in_port more, or (@change is -1) less, waits for @port. */
+static void count_held(struct vs_ctx *ctx, uint16_t port, uint16_t in_port, int change)
 {
 	struct vs_port_stats *stats = ctx->port_stats[port];
+	uint16_t *from = &ctx->held->from[in_port];
 
+	__atomic_store_n(from, (uint16_t)(*from + change), __ATOMIC_RELEASE);
 	ctx->n_held += (uint32_t)change;
 	vs_stats_gauge(&stats->held, stats->held + (uint64_t)(int64_t)change);
 }
@@ -267,6 +275,7 @@ static void remove_behind(struct vs_ctx *ctx, uint16_t port, uint16_t before)
 	struct queue *q = &held->queue[port];
 	uint16_t *link = before == NONE ? &q->first : &frame_at(held, before)->next;
 	struct held_frame *f = frame_at(held, *link);
+	uint16_t in_port = f->pkt.in_port;
 
 	q->chunks = (uint16_t)(q->chunks - f->pkt.n_ext);
 	*link = f->next;
@@ -275,7 +284,7 @@ static void remove_behind(struct vs_ctx *ctx, uint16_t port, uint16_t before)
 	free_chunks(held, f);
 	if (q->first == NONE)
 		forget_port(held, port);
-	count_held(ctx, port, -1);
+	count_held(ctx, port, in_port, -1);
 }
 
 /* The oldest frame for @port is done with. */
@@ -306,7 +315,7 @@ static enum vs_drop hold(struct vs_ctx *ctx, const struct vs_port_hot *port,
 	f->hint = vs_tx_hint(ctx, port);
 	f->form = (uint8_t)vs_form_of(port, pkt);
 	append(held, port->id, first);
-	count_held(ctx, port->id, 1);
+	count_held(ctx, port->id, pkt->in_port, 1);
 	return VS_DROP_NONE;
 }
 

@@ -16,6 +16,9 @@ void vs_held_free(struct vs_held *held);
 /** vs_held_for() - do frames for @port wait? Then later ones must stand behind them. */
 bool vs_held_for(const struct vs_ctx *ctx, uint16_t port);
 
+/** vs_held_from() - control, at any time: how many frames from @port wait, for whomever. */
+unsigned int vs_held_from(const struct vs_ctx *ctx, uint16_t port);
+
 /**
  * vs_held_add() - frames for @port wait, in order, behind those that do already
  * @pkt:	as they leave, @n of them; they may be borrowed, and are copied

@@ -215,6 +215,7 @@ static bool arm(struct vs_park *park, struct vs_ctx *ctx)
 	uint16_t port;
 
 	vs_mem_begin();
+	park->told = true;
 	if (!wish_all(ctx, VS_BELL_RING, &port)) {
 		vs_park_end(park, ctx);
 		explain(park, VS_PARK_UNDONE, port);
@@ -290,6 +291,7 @@ void vs_park_end(struct vs_park *park, struct vs_ctx *ctx)
 	vs_mem_begin();
 	(void)wish_all(ctx, VS_BELL_MUTE, &port);
 	park->armed = false;
+	park->told = false;
 	park->slept = false;
 	park->n_rung = 0;
 }

@@ -41,7 +41,8 @@ struct vs_park_stats {
  * @epoll:	bells of epoch @epoch, or -1
  * @muted_s:	second in which a bell was muted, while one is
  * @rung_s:	second that @idle_rings counts in
- * @armed:	the ports were told to ring
+ * @armed:	the ports were told to ring, and nothing has changed since
+ * @told:	some may have been told to ring, and not to stop
  * @slept:	it has slept since frames came last
  * @pokes:	of @sleeper before the last look for work
  * @rung:	ports whose bells woke it and that have brought no frames since, @n_rung of them
@@ -57,6 +58,7 @@ struct vs_park {
 	uint32_t rung_s;
 	bool muted;
 	bool armed;
+	bool told;
 	bool slept;
 	uint32_t pokes;
 	unsigned int n_rung;

@@ -269,7 +269,10 @@ static unsigned int visit(struct vs_schedule *s, struct vs_ctx *ctx, const struc
 	if (port->flags & VS_PORT_MANY)
 		ticks /= vs_fair_weight(&s->fair);
 	vs_fair_charge(&s->fair, &s->share[turn->port], ticks);
-	__atomic_store_n(&stats->cycles, stats->cycles + now - s->visited_tsc, __ATOMIC_RELAXED);
+	ticks = now - s->visited_tsc;
+	vs_stats_bump(&stats->cycles, ticks);
+	if (likely(pair < VS_PLACED_PAIRS))
+		vs_stats_bump(&stats->pair_cycles[pair], ticks);
 	s->visited_tsc = now;
 	return n;
 }

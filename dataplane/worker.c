@@ -160,7 +160,8 @@ static void rest(struct vs_worker *w, uint64_t idle_tsc)
 /* Frames came in the last round. */
 static void work_came(struct vs_worker *w)
 {
-	if (w->park.armed)
+	/* A poke may have come after they were told to ring, and the frames after that. */
+	if (w->park.told)
 		vs_park_end(&w->park, &w->ctx);
 	if (w->stats.state != VS_WORKER_POLLING)
 		set_state(w, VS_WORKER_POLLING);

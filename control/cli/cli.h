@@ -151,6 +151,7 @@ extern const struct cli_verb cli_fdb_verbs[];
 extern const struct cli_verb cli_mtu_verbs[];
 extern const struct cli_verb cli_offload_verbs[];
 extern const struct cli_verb cli_vmq_verbs[];
+extern const struct cli_verb cli_queue_verbs[];
 extern const struct cli_verb cli_worker_verbs[];
 extern const struct cli_verb cli_stats_verbs[];
 extern const struct cli_verb cli_drops_verbs[];

@@ -86,6 +86,8 @@ static const struct cli_arg add_args[] = {
 	 .help = "guest: how long its interrupts may wait for more frames (default: off)"},
 	{"vmq-weight", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_VMQ_WEIGHT,
 	 .help = "guest: who gets a queue of the uplink if they are scarce (0: never, to 100, the default)"},
+	{"worker", "auto|N[,N...]", CLI_WORD, CLI_MAY, VS_ATTR_PLACE,
+	 .help = "that visit its queue pairs, one after the other (default: auto)"},
 	{0},
 };
 
@@ -117,6 +119,8 @@ static const struct cli_arg set_args[] = {
 	 moderations, .help = "guest: how long its interrupts may wait for more frames"},
 	{"vmq-weight", "N", CLI_NUMBER, CLI_MAY, VS_ATTR_VMQ_WEIGHT,
 	 .help = "guest: who gets a queue of the uplink if they are scarce (0: never, to 100, the default)"},
+	{"worker", "auto|N[,N...]", CLI_WORD, CLI_MAY, VS_ATTR_PLACE,
+	 .help = "that visit its queue pairs, one after the other; auto: they stay where they are"},
 	{"addr", "PREFIX[,PREFIX...]|none", CLI_WORD, CLI_MAY, VS_ATTR_ADDRS,
 	 .help = "host: addresses of the interface"},
 	{0},
@@ -318,6 +322,7 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 		out_num(o, OUT_IN_BLOCKS, "vmq_weight", "VMQ-WEIGHT",
 			cli_num(tb, VS_ATTR_VMQ_WEIGHT));
 	out_num(o, OUT_IN_BLOCKS, "worker", "WORKER", cli_num(tb, VS_ATTR_WORKER));
+	out_str(o, OUT_IN_BLOCKS, "placed", "PLACED", cli_str(tb, VS_ATTR_PLACE));
 	if (tb[VS_ATTR_SOCKET])
 		put_guest(o, tb);
 	put_device(o, tb);

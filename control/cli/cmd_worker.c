@@ -17,7 +17,8 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 	uint64_t frames = cli_num(tb, VS_ATTR_FRAMES);
 	uint64_t busy = cli_num(tb, VS_ATTR_BUSY_CYCLES);
 	uint64_t hz = cli_num(tb, VS_ATTR_TSC_HZ);
-	char busy_text[24], per_frame[24], up_text[24], cpu[24];
+	uint64_t load = cli_num(tb, VS_ATTR_LOAD);
+	char busy_text[24], load_text[24], per_frame[24], up_text[24], cpu[24];
 
 	ratio_text(busy_text, sizeof(busy_text), (double)busy * 100, (double)total, " %");
 	ratio_text(per_frame, sizeof(per_frame), (double)busy, (double)frames, "");
@@ -33,6 +34,8 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 	out_num(o, OUT_EVERYWHERE, "pairs", "QUEUE-PAIRS", cli_num(tb, VS_ATTR_PAIRS));
 	out_value(o, OUT_EVERYWHERE, "busy_cycles", "BUSY", json_integer((json_int_t)busy),
 		  busy_text);
+	ratio_text(load_text, sizeof(load_text), (double)load, 100, " %");
+	out_value(o, OUT_EVERYWHERE, "load", "LOAD", json_real((double)load / 100), load_text);
 	out_num(o, OUT_EVERYWHERE, "frames", "FRAMES", frames);
 	out_value(o, OUT_EVERYWHERE, "cycles_per_frame", "CYCLES/FRAME",
 		  frames ? json_real((double)busy / (double)frames) : json_null(), per_frame);
@@ -50,6 +53,7 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 	out_value(o, OUT_EVERYWHERE, "awake_for", "AWAKE FOR",
 		  tb[VS_ATTR_AWAKE_FOR] ? json_string(cli_str(tb, VS_ATTR_AWAKE_FOR)) : json_null(),
 		  tb[VS_ATTR_AWAKE_FOR] ? cli_str(tb, VS_ATTR_AWAKE_FOR) : "-");
+	out_str(o, OUT_EVERYWHERE, "stays", "KEEPS ITS LOAD FOR", cli_str(tb, VS_ATTR_STAYS));
 	out_row_end(o);
 	return 0;
 }

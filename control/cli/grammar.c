@@ -15,6 +15,7 @@ const struct cli_object cli_objects[] = {
 	{"mtu", cli_mtu_verbs, "how long frames may be, and who limits them"},
 	{"offload", cli_offload_verbs, "who computes checksums and cuts long frames"},
 	{"worker", cli_worker_verbs, "polling threads"},
+	{"queue", cli_queue_verbs, "queue pairs, and the workers that visit them"},
 	{"drops", cli_drops_verbs, "dropped frames, by port and reason"},
 	{"config", cli_config_verbs, "the configuration as commands"},
 	{"state", cli_state_verbs, "the file that keeps the configuration"},

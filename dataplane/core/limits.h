@@ -29,6 +29,8 @@ enum {
 	VS_TAPS_MAX = 8,
 	/** Polling threads of one daemon. */
 	VS_WORKERS_MAX = 16,
+	/** Queue pairs of a port that can be moved; further ones stay where they begin. */
+	VS_PLACED_PAIRS = 64,
 
 	/** Frames in one burst. */
 	VS_BURST_MAX = 64,

@@ -81,6 +81,7 @@ struct vs_offload_stats {
  * @vmq_bytes: taken from the uplink into the queue of this port; of an uplink: into its default
  * queue. @vmq_astray: frames that came by a hw queue of this port and are not for it. None of the
  * three is part of a sum.
+ * @pair_cycles: @cycles by queue pair.
  */
 struct vs_port_stats {
 	uint64_t received;
@@ -99,6 +100,7 @@ struct vs_port_stats {
 	uint64_t drops[VS_DROP_COUNT];
 	struct vs_offload_stats offload;
 	struct vs_sample samples[VS_DROP_COUNT];
+	uint64_t pair_cycles[VS_PLACED_PAIRS];
 };
 
 /** struct vs_switch_stats - what one worker counted at one switch. */

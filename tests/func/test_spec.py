@@ -380,6 +380,8 @@ def test_counters(client, vmswitchd, rundir):
         row = client.one("offload-get", port="a")
         assert (row["owed-csum"], row["checksums"]) == (
             {"passed": 0, "hardware": 0, "cut": 0, "software": 0}, 0)
+        row = client.one("queue-get", port="a")
+        assert (row["pair"], row["worker"], row["placed-by"]) == (0, 0, "home")
         workers = client.ask("worker-get")
         assert [row["id"] for row in workers] == list(range(len(workers)))
         row = client.one("port-get", name="a")
@@ -530,6 +532,7 @@ def test_readers(spec, host):
     ("ENOENT", "port", "drop-get", {"port": "x"}),
     ("EINVAL", "name", "audit-get", {"name": "lan"}),
     ("EINVAL", "name", "worker-get", {"name": "lan"}),
+    ("ENOENT", "port", "queue-get", {"port": "nobody"}),
     ("ENOENT", "switch", "mtu-get", {"switch": "nix"}),
     ("ENOENT", "switch", "vmq-get", {"switch": "nix"}),
     ("ENOENT", "port", "offload-get", {"port": "nix"}),
@@ -716,7 +719,9 @@ def test_interleaved(world, spec, vmswitchd):
 
 
 # Attributes of answers that only some machines or devices have.
-RARE = {"worker-get": {"cpu", "awake-for"}, "port-get": {"speed", "detail"},
+RARE = {"worker-get": {"cpu", "awake-for", "stays"},
+        "queue-get": {"move-why", "moved-from", "moved-ms", "text"},
+        "port-get": {"speed", "detail"},
         "mtu-get": {"mtu-vmm", "problem"}, "config-get": {"problem"},
         "state-get": {"problem"}}
 

@@ -328,6 +328,15 @@ int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view 
 	return visit(&view, ctx);
 }
 
+int vs_queue_each(struct vs_model *m, const char *port,
+		  int (*visit)(const struct vs_queue_view *view, void *ctx), void *ctx,
+		  struct vs_fail *fail)
+{
+	static const struct vs_queue_view view = {.port = "a", .sw = "lan", .vm = "a"};
+
+	return visit(&view, ctx);
+}
+
 int vs_offload_each(struct vs_model *m, const char *port,
 		    int (*visit)(const struct vs_offload_view *view, void *ctx), void *ctx,
 		    struct vs_fail *fail)

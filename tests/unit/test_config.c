@@ -129,20 +129,20 @@ static void test_ports(void **state)
 	fk_port(f, "t", "lan", VS_PORT_PACKET);
 	assert_record(f, VS_CONFIG_PORT, "g",
 		      "PORT_NEW 1=g 2=lan 3=17 4=g 5=1 6=000000 7=g 8=0 9=1 10=10000 11=1024 "
-		      "84=1 86=0 87=000000 171=0 185=1");
+		      "84=1 86=0 87=000000 171=0 185=1 206=auto");
 	assert_record(f, VS_CONFIG_PORT, "h",
 		      "PORT_NEW 1=h 2=lan 3=18 6=000000 7=h 8=9216 9=1 10=10000 11=1024 80=h 81= "
-		      "82=1 84=1 86=0 87=000000 171=0");
+		      "82=1 84=1 86=0 87=000000 171=0 206=auto");
 	assert_record(f, VS_CONFIG_PORT, "t",
 		      "PORT_NEW 1=t 2=lan 3=17 6=000000 7=t 8=1400 9=1 10=10000 11=1024 80=t 84=1 "
-		      "86=0 87=000000 171=0");
+		      "86=0 87=000000 171=0 206=auto");
 	assert_record(f, VS_CONFIG_PORT, "lan.uplink",
 		      "PORT_SET 1=lan.uplink 7=lan.uplink 9=1 10=10000 11=1024 84=3 85=1-4094 86=0 "
-		      "87=000000 171=0");
+		      "87=000000 171=0 206=auto");
 	mf_set(f, "g", change);
 	assert_record(f, VS_CONFIG_PORT, "g",
 		      "PORT_NEW 1=g 2=lan 3=17 4=g 5=1 6=000007 7=v 8=1400 9=0 10=5 11=6 41=5 84=3 "
-		      "85=10-12 86=1 87=000009 171=5 185=4");
+		      "85=10-12 86=1 87=000009 171=5 185=4 206=auto");
 }
 
 static void test_statics(void **state)

@@ -132,6 +132,9 @@ static void put_port_attr(struct vs_msg *msg, enum vs_attr attr)
 	case VS_ATTR_MODERATION:
 		vs_msg_put_u32(msg, attr, VS_MODERATION_HIGH);
 		break;
+	case VS_ATTR_PLACE:
+		vs_msg_put_str(msg, attr, "0");
+		break;
 	case VS_ATTR_VLAN_MODE:
 	case VS_ATTR_VLAN:
 		put_access(msg);
