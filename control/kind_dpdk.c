@@ -97,6 +97,17 @@ static void info(const struct vs_port *port, struct vs_port_view *view)
 		       dpdk.missed, dpdk.rx_errors, dpdk.tx_errors, dpdk.no_buffer);
 }
 
+static int test(struct vs_port *port, const struct rte_ether_addr *partner,
+		struct vs_selftest_report *ret_report)
+{
+	return vs_dpdk_test(port->dev, partner, ret_report);
+}
+
+static unsigned int quarantined(const struct vs_port *port, char *why, size_t size)
+{
+	return vs_dpdk_quarantined(port->dev, why, size);
+}
+
 const struct vs_kind_ops vs_kind_dpdk = {
 	.id = VS_PORT_DPDK,
 	.role = VS_ROLE_UPLINK,
@@ -113,4 +124,6 @@ const struct vs_kind_ops vs_kind_dpdk = {
 	.info = info,
 	.set = set,
 	.device_mtu = device_mtu,
+	.test = test,
+	.quarantined = quarantined,
 };

@@ -188,6 +188,7 @@ static int start_model(struct daemon *d)
 		.pci = d->options.pci,
 		.n_pci = d->options.n_pci,
 		.virtio_user = d->options.virtio_user,
+		.test_uplinks = d->options.test_uplinks,
 		.pool = d->options.pool,
 		.vm_group = d->options.vm_group ? &d->who.vm_group : NULL,
 		.placement = d->options.placement,

@@ -102,6 +102,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 	model_age(ctx);
 	model_capture_sweep(ctx);
 	model_place_sample(ctx);
+	model_uplinks_test(ctx);
 }
 
 static int watch_workers(struct vs_model *m)

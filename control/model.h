@@ -419,6 +419,8 @@ enum vs_notice_type {
 	VS_NOTICE_ROLLED_BACK,
 	VS_NOTICE_EVENTS_LOST,
 	VS_NOTICE_MTU, /* a port wants longer frames than its network carries */
+	VS_NOTICE_QUARANTINED, /* an uplink claims an offload that it does not do */
+	VS_NOTICE_RELEASED,    /* now it does it */
 };
 
 /**
@@ -565,7 +567,8 @@ struct vs_model_env {
 	const char *run_dir;    /* where uplinks keep what they must put back */
 	const char *const *pci; /* PCI devices that DPDK may use (--pci) */
 	unsigned int n_pci;
-	bool virtio_user; /* an uplink may be a net_virtio_user (--virtio-user) */
+	bool virtio_user;  /* an uplink may be a net_virtio_user (--virtio-user) */
+	bool test_uplinks; /* test each once, when it is up (--test-uplinks) */
 	enum vs_placement placement;
 	int control_cpu;            /* processor that this thread is bound to; -1: none */
 	struct rte_ether_addr pool; /* first address of the pool; all zero: by the machine's id */

@@ -22,6 +22,9 @@ static void fill(const struct vs_port *port, struct vs_offload_view *view)
 		.caps = vs_port_abilities(hot),
 		.used = vs_port_caps(hot),
 	};
+	if (port->kind->quarantined && port->dev)
+		view->quarantine = port->kind->quarantined(port, view->quarantine_why,
+							   sizeof(view->quarantine_why));
 	if (view->guest && port->dev) {
 		port->kind->info(port, &whole);
 		view->features = whole.guest.info.features;

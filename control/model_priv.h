@@ -88,6 +88,7 @@ struct vs_port {
 	uint32_t macs;
 	bool max_macs_told;
 	struct vs_pace fault_pace;
+	bool tested; /* an uplink whose offloads were tested, or need not be, since it was made */
 	struct vs_vlans vlans;
 	bool priority;
 	uint8_t offload_off;         /* bits of enum vs_offload_part */
@@ -394,6 +395,8 @@ void model_vmq_prepare(struct vs_model *m, const struct vs_conf *conf);
 
 /** model_vmq_settle() - the workers have @conf, and none has the one before. */
 void model_vmq_settle(struct vs_model *m, const struct vs_conf *conf);
+/** model_uplinks_test() - with --test-uplinks: test those that came up and were not tested yet. */
+void model_uplinks_test(struct vs_model *m);
 
 /** model_capture_fill() - the taps of the captures whose ports the arrays have. */
 void model_capture_fill(struct vs_conf *conf, const struct vs_model *m);

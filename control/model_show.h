@@ -39,6 +39,11 @@ uint64_t vs_stats_tsc_age_ms(uint64_t when_tsc);
 
 /* ---- offloads ---- */
 
+enum {
+	/** Room for what a card did wrong, of all its offloads. */
+	VS_QUARANTINE_WHY_MAX = 1024,
+};
+
 /**
  * struct vs_offload_view - who does what for one port; bits of enum vs_offload
  * @rights:	what its other side may leave to the switch now
@@ -46,6 +51,7 @@ uint64_t vs_stats_tsc_age_ms(uint64_t when_tsc);
  * @used:	of @caps, what is left to it
  * @off:	what the user switched off: bits of enum vs_offload_part
  * @hardware:	what is left to it is left to a network card
+ * @quarantine:	what its card claims and does not do; bits, too, and why
  * @guest:	@features (negotiated) and @offered are there: virtio's bits
  */
 struct vs_offload_view {
@@ -56,6 +62,8 @@ struct vs_offload_view {
 	unsigned int rights;
 	unsigned int caps;
 	unsigned int used;
+	unsigned int quarantine;
+	char quarantine_why[VS_QUARANTINE_WHY_MAX];
 	uint32_t off;
 	bool hardware;
 	bool guest;
@@ -68,6 +76,37 @@ struct vs_offload_view {
 int vs_offload_each(struct vs_model *m, const char *port,
 		    int (*visit)(const struct vs_offload_view *view, void *ctx), void *ctx,
 		    struct vs_fail *fail);
+
+/**
+ * struct vs_uplink_test_view - what a test has shown of one offload
+ * @offload:	a bit of enum vs_offload
+ * @quarantined: it is not left to the card, by this test or an earlier one
+ * @why:	of what was not tested or is bad; else ""
+ */
+struct vs_uplink_test_view {
+	const char *sw;
+	const char *port;
+	unsigned int offload;
+	enum vs_test_verdict verdict;
+	uint32_t sent;
+	uint32_t back;
+	bool quarantined;
+	const char *why;
+};
+
+/**
+ * vs_uplink_test() - test the offloads that the card of a switch's uplink claims
+ * @partner:	who returns frames with their addresses exchanged; all zero: the wire itself does
+ * @visit:	called for each offload that can be tested
+ *
+ * Takes a third of a second if nothing comes back, and two seconds at the very most. A
+ * notice tells what is quarantined or released by it.
+ *
+ * Return: 0; -ENOENT no such switch; -EINVAL it has no uplink; -ENOMEM; what @visit returned.
+ */
+int vs_uplink_test(struct vs_model *m, const char *sw, const struct rte_ether_addr *partner,
+		   int (*visit)(const struct vs_uplink_test_view *view, void *ctx), void *ctx,
+		   struct vs_fail *fail);
 
 /* ---- MTU ---- */
 

@@ -49,6 +49,7 @@ extern const struct vs_handler vs_obj_mtu[];
 extern const struct vs_handler vs_obj_offload[];
 extern const struct vs_handler vs_obj_vmq[];
 extern const struct vs_handler vs_obj_queue[];
+extern const struct vs_handler vs_obj_uplink[];
 extern const struct vs_handler vs_obj_stats[];
 extern const struct vs_handler vs_obj_monitor[];
 extern const struct vs_handler vs_obj_state[];

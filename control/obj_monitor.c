@@ -51,6 +51,10 @@ static const char *event_name(enum vs_notice_type type)
 		return "rolled-back";
 	case VS_NOTICE_MTU:
 		return "mtu";
+	case VS_NOTICE_QUARANTINED:
+		return "offload-quarantined";
+	case VS_NOTICE_RELEASED:
+		return "offload-released";
 	case VS_NOTICE_EVENTS_LOST:
 		return "events-lost";
 	}

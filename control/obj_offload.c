@@ -71,6 +71,9 @@ static int put(const struct vs_offload_view *view, void *ctx)
 	}
 	vs_msg_put_str(msg, VS_ATTR_CHIMNEY, chimney);
 	put_counters(msg, view);
+	vs_msg_put_u32(msg, VS_ATTR_QUARANTINE, view->quarantine);
+	if (view->quarantine)
+		vs_msg_put_str(msg, VS_ATTR_QUARANTINE_WHY, view->quarantine_why);
 	return vs_call_end(ctx);
 }
 

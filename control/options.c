@@ -58,6 +58,8 @@ static void help(void)
 	       "                     may be given %d times; without it no PCI device is looked at\n"
 	       "  --virtio-user      let an uplink be dpdk:net_virtio_user: whoever is at its other side\n"
 	       "                     sees all memory of the switch\n"
+	       "  --test-uplinks     test the offloads of each uplink once, when it is up, over a wire\n"
+	       "                     that returns what is sent\n"
 	       "  --user USER        become this user, with the few privileges that ports need\n"
 	       "  --group GROUP      and this group, that of the control socket (default: the user's)\n"
 	       "  --vm-group GROUP   group of the sockets that guest ports listen on: the VMMs'\n"
@@ -322,6 +324,9 @@ static enum vs_options_verdict take_option(int option, const char *arg, struct v
 	case 'V':
 		o->virtio_user = true;
 		return VS_OPTIONS_RUN;
+	case 'T':
+		o->test_uplinks = true;
+		return VS_OPTIONS_RUN;
 	case 'a':
 		return take_pool(arg, o);
 	case 'r':
@@ -376,6 +381,7 @@ enum vs_options_verdict vs_options_parse(int argc, char **argv, struct vs_option
 		{"mac-pool", required_argument, NULL, 'a'},
 		{"pci", required_argument, NULL, 'p'},
 		{"virtio-user", no_argument, NULL, 'V'},
+		{"test-uplinks", no_argument, NULL, 'T'},
 		{"user", required_argument, NULL, 'u'},
 		{"group", required_argument, NULL, 'g'},
 		{"vm-group", required_argument, NULL, 'G'},

@@ -32,6 +32,7 @@ struct vs_options {
 	const char *pci[VS_OPTIONS_PCI_MAX]; /* devices that an uplink may take */
 	unsigned int n_pci;
 	bool virtio_user;           /* an uplink may be a net_virtio_user */
+	bool test_uplinks;          /* test the offloads of each when it is up */
 	const char *user;           /* whose privileges it runs with; NULL: the caller's */
 	const char *group;          /* NULL: the user's */
 	const char *vm_group;       /* of sockets for VMMs; NULL: the process's */

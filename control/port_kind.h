@@ -9,6 +9,8 @@
 #include "control/model_priv.h"
 #include "control/proto.h"
 
+struct vs_selftest_report;
+
 enum {
 	/** Of a network card, if it does not say. */
 	VS_UPLINK_MTU = 1500,
@@ -88,6 +90,16 @@ struct vs_kind_ops {
 
 	/** Uplinks: share the card with the host, or stop it. Return: 0, or -errno with @fail. */
 	int (*share)(struct vs_port *port, enum vs_share share, struct vs_fail *fail);
+
+	/**
+	 * Uplinks: test the offloads that the card claims (vs_uplink_test()). NULL: it claims none.
+	 * Return: 0 or -ENOMEM.
+	 */
+	int (*test)(struct vs_port *port, const struct rte_ether_addr *partner,
+		    struct vs_selftest_report *ret_report);
+
+	/** Uplinks: bits of enum vs_offload, and @why. NULL: there are never any. */
+	unsigned int (*quarantined)(const struct vs_port *port, char *why, size_t size);
 
 	/** The daemon ends, all ports are gone. NULL: nothing is left. */
 	void (*end)(struct vs_model *m);

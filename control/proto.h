@@ -127,6 +127,7 @@
  *	PLACE		line	"auto", or workers for the queue pairs: "1", "0,1"
  *	DRY_RUN		flag
  *	CONFIRM		u32	seconds, 1..86400
+ *	PARTNER		mac	all zero: none
  *	FILTER		filter	jumps forward only, ends with a return
  *	SNAPLEN		u32	1..32000
  *	DROPS		flag
@@ -208,6 +209,10 @@
  *							VMQ_STATE VMQ_QUEUES? VMQ_WEIGHT?
  *							VMQ_FILTERS? VMQ_WANTED? VMQ_ASTRAY?
  *							FRAMES RECEIVED_BYTES WORKER TEXT?
+ *							CHECKSUMS MERGED QUARANTINE
+ *							QUARANTINE_WHY?
+ *	UPLINK_TEST	SWITCH! PARTNER			dump: SWITCH PORT TEST_OFFLOAD TEST_VERDICT
+ *							TEST_SENT TEST_BACK QUARANTINE TEXT?
  *	WORKER_GET	-				dump: ID CPU? TOTAL_CYCLES BUSY_CYCLES
  *							FRAMES ROUNDS NAPS TSC_HZ EVENTS_LOST
  *							PORTS PAIRS STATE PARKS WAKES IDLE_WAKES
@@ -381,6 +386,7 @@ enum vs_cmd {
 	VS_CMD_OFFLOAD_GET = 0x91,
 	VS_CMD_VMQ_GET = 0x94,
 	VS_CMD_QUEUE_GET = 0x96,
+	VS_CMD_UPLINK_TEST = 0x92,
 
 	VS_CMD_CONFIG_GET = 0x70,
 	VS_CMD_STATE_GET = 0x71,
@@ -567,6 +573,7 @@ enum vs_attr {
 	VS_ATTR_SEGMENTS = 166,     /* u64: that frames were cut into */
 	VS_ATTR_CHECKSUMS = 167,    /* u64: computed by the switch */
 	VS_ATTR_MERGED = 168,       /* u64: segments that joined another one */
+	VS_ATTR_QUARANTINE = 169,   /* u32: bits of enum vs_offload_can; claimed, and not done */
 
 	/* what may be left to the other side of a port; bits of enum vs_offload_part */
 	VS_ATTR_OFFLOAD_ON = 170,
@@ -590,6 +597,10 @@ enum vs_attr {
 	VS_ATTR_VMQ_WANTED = 196,  /* u32: filters that it would have; the first 32 are in force */
 	VS_ATTR_VMQ_ASTRAY = 197,  /* u64: frames that came by its hw queue and are not for it */
 	VS_ATTR_VMQ_STATE = 198,   /* text: of a queue; default: it has none of its own */
+	/* queue pairs of a guest */
+	VS_ATTR_PAIR_SENT = 215,     /* bytes: u64 for each, frames to the guest */
+	VS_ATTR_PAIR_RECEIVED = 216, /* bytes: u64 for each, frames from it */
+	VS_ATTR_PAIRS_ON = 217,      /* u32: bit for each: it gets frames */
 	/* queue pairs: which worker visits which, and why; loads in hundredths of a per cent */
 	VS_ATTR_PLACE = 206,
 	VS_ATTR_PAIR = 207,       /* u32: queue pair of a port */
@@ -600,10 +611,13 @@ enum vs_attr {
 	VS_ATTR_MOVED_MS = 212,   /* u64: milliseconds since then */
 	VS_ATTR_PLACED_BY = 213,  /* u32: enum vs_placer */
 	VS_ATTR_STAYS = 214,      /* text: why a worker with too much to do gives nothing away */
-	/* queue pairs of a guest */
-	VS_ATTR_PAIR_SENT = 215,     /* bytes: u64 for each, frames to the guest */
-	VS_ATTR_PAIR_RECEIVED = 216, /* bytes: u64 for each, frames from it */
-	VS_ATTR_PAIRS_ON = 217,      /* u32: bit for each: it gets frames */
+	/* the self-test of an uplink: does its card do what it claims? */
+	VS_ATTR_PARTNER = 220,        /* who returns frames with their addresses exchanged */
+	VS_ATTR_TEST_OFFLOAD = 221,   /* u32: one bit of enum vs_offload_can */
+	VS_ATTR_TEST_VERDICT = 222,   /* u32: enum vs_test_verdict */
+	VS_ATTR_TEST_SENT = 223,      /* u32: packets given to the card */
+	VS_ATTR_TEST_BACK = 224,      /* u32: frames that came back */
+	VS_ATTR_QUARANTINE_WHY = 225, /* text: what was done wrong */
 
 	VS_ATTR_COUNT_, /* one more than the highest number */
 	VS_ATTR_MAX = VS_ATTR_COUNT_ - 1,

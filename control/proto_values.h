@@ -77,6 +77,14 @@ enum vs_offload_can {
 	VS_CAN_MERGE = 128, /* frames from there may be merged; it takes merged ones */
 };
 
+/** What a test of an offload has shown (VS_ATTR_TEST_VERDICT). */
+enum vs_test_verdict {
+	VS_TEST_NOT_CLAIMED = 1, /* the card says that it cannot do it */
+	VS_TEST_NOT_TESTED = 2,  /* it could not be found out */
+	VS_TEST_GOOD = 3,        /* every frame was as it should be */
+	VS_TEST_BAD = 4,         /* it claims what it does not do */
+};
+
 /** What may be left to the other side of a port (VS_ATTR_OFFLOAD_ON, _OFF). */
 enum vs_offload_part {
 	VS_PART_CSUM = 1 << 0, /* checksums, and so all that is cut, too */

@@ -152,6 +152,7 @@ extern const struct cli_verb cli_mtu_verbs[];
 extern const struct cli_verb cli_offload_verbs[];
 extern const struct cli_verb cli_vmq_verbs[];
 extern const struct cli_verb cli_queue_verbs[];
+extern const struct cli_verb cli_uplink_verbs[];
 extern const struct cli_verb cli_worker_verbs[];
 extern const struct cli_verb cli_stats_verbs[];
 extern const struct cli_verb cli_drops_verbs[];
@@ -177,6 +178,7 @@ extern const struct cli_choice cli_modes[];
 extern const struct cli_choice cli_off_on[];
 extern const struct cli_choice cli_vmq_modes[];
 extern const struct cli_choice cli_vmq_queues[];
+extern const struct cli_choice cli_cans[];
 
 /** cli_choice_word() - word for @value, or "unknown". */
 const char *cli_choice_word(const struct cli_choice *choices, uint32_t value);

@@ -9,7 +9,7 @@ static const struct cli_arg show_args[] = {
 	{0},
 };
 
-static const struct cli_choice cans[] = {
+const struct cli_choice cli_cans[] = {
 	{"csum", VS_CAN_CSUM},     {"tso4", VS_CAN_TSO4},   {"tso6", VS_CAN_TSO6},
 	{"ecn", VS_CAN_ECN},       {"uso4", VS_CAN_USO4},   {"uso6", VS_CAN_USO6},
 	{"verify", VS_CAN_VERIFY}, {"merge", VS_CAN_MERGE}, {NULL, 0},
@@ -35,14 +35,14 @@ static const struct cli_choice fates[] = {
 	{NULL, 0},
 };
 
-static void put_cans(struct out *o, const char *key, const char *label, uint64_t bits)
+static void put_cans(struct out *o, enum out_where where, const char *key, const char *label, uint64_t bits)
 {
 	json_t *array = json_array();
 	const struct cli_choice *c;
 	char text[96] = "-";
 	size_t used = 0;
 
-	for (c = cans; c->word; c++) {
+	for (c = cli_cans; c->word; c++) {
 		if (!(bits & c->value))
 			continue;
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", used ? "," : "",
@@ -50,7 +50,7 @@ static void put_cans(struct out *o, const char *key, const char *label, uint64_t
 		if (json_array_append_new(array, json_string(c->word)))
 			break;
 	}
-	out_value(o, OUT_EVERYWHERE, key, label, array, text);
+	out_value(o, where, key, label, array, text);
 }
 
 static void put_off(struct out *o, const struct nlattr *const *tb)
@@ -60,6 +60,16 @@ static void put_off(struct out *o, const struct nlattr *const *tb)
 
 	offload_list(off, text, sizeof(text));
 	out_value(o, OUT_EVERYWHERE, "off", "OFF", offload_json(off), off ? text : "-");
+}
+
+/* What the card claims and does not do. */
+static void put_quarantine(struct out *o, const struct nlattr *const *tb)
+{
+	const char *why = cli_str(tb, VS_ATTR_QUARANTINE_WHY);
+
+	put_cans(o, OUT_IN_BLOCKS, "quarantine", "QUARANTINE", cli_num(tb, VS_ATTR_QUARANTINE));
+	if (why)
+		out_str(o, OUT_IN_BLOCKS, "quarantine_why", "QUARANTINE-WHY", why);
 }
 
 static void put_features(struct out *o, const char *key, const char *label,
@@ -134,10 +144,11 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 	out_str(o, OUT_ONLY_JSON, "vm", "VM", cli_str(tb, VS_ATTR_VM));
 	out_str(o, OUT_EVERYWHERE, "type", "TYPE",
 		cli_choice_word(cli_port_kinds, (uint32_t)cli_num(tb, VS_ATTR_KIND)));
-	put_cans(o, "from", "FROM", cli_num(tb, VS_ATTR_OFFLOAD_FROM));
-	put_cans(o, "to", "TO", cli_num(tb, VS_ATTR_OFFLOAD_TO));
+	put_cans(o, OUT_EVERYWHERE, "from", "FROM", cli_num(tb, VS_ATTR_OFFLOAD_FROM));
+	put_cans(o, OUT_EVERYWHERE, "to", "TO", cli_num(tb, VS_ATTR_OFFLOAD_TO));
 	put_off(o, tb);
-	put_cans(o, "used", "USED", cli_num(tb, VS_ATTR_OFFLOAD_USED));
+	put_cans(o, OUT_EVERYWHERE, "used", "USED", cli_num(tb, VS_ATTR_OFFLOAD_USED));
+	put_quarantine(o, tb);
 	put_features(o, "features", "FEATURES", tb, VS_ATTR_FEATURES);
 	put_features(o, "offered", "OFFERED", tb, VS_ATTR_OFFERED);
 	put_counters(o, tb);

@@ -14,6 +14,7 @@ const struct cli_object cli_objects[] = {
 	{"vmq", cli_vmq_verbs, "queues of uplinks, one for each virtual machine"},
 	{"mtu", cli_mtu_verbs, "how long frames may be, and who limits them"},
 	{"offload", cli_offload_verbs, "who computes checksums and cuts long frames"},
+	{"uplink", cli_uplink_verbs, "cards of external switches, and whether they do what they claim"},
 	{"worker", cli_worker_verbs, "polling threads"},
 	{"queue", cli_queue_verbs, "queue pairs, and the workers that visit them"},
 	{"drops", cli_drops_verbs, "dropped frames, by port and reason"},

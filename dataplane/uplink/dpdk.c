@@ -84,8 +84,7 @@ static void adopt(struct vs_dpdk *dpdk, const struct vs_dpdk_plan *plan, struct 
 	dpdk->queues = plan->queues;
 	dpdk->room = plan->room;
 	dpdk->mtu = plan->mtu;
-	dpdk->caps = plan->caps;
-	dpdk->verifies = plan->verifies;
+	vs_dpdk_test_apply(dpdk);
 	dpdk->ip_csum = plan->tx_offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
 }
 

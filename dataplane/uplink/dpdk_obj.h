@@ -45,6 +45,42 @@ struct vs_dpdk_copies {
 	bool marked;
 };
 
+enum {
+	/** Frames of a self-test that wait for control, of each queue. */
+	VS_DPDK_TEST_FRAMES = 128,
+};
+
+/** Whose turn it is with what a self-test sends. */
+enum vs_dpdk_order {
+	VS_DPDK_ORDER_NONE, /* control's */
+	VS_DPDK_ORDER_SEND, /* the worker's that visits the first queue */
+	VS_DPDK_ORDER_DONE, /* control's again */
+};
+
+/**
+ * struct vs_dpdk_back - frames of a self-test that one queue received
+ * @head:	written by the worker
+ * @tail:	written by control
+ */
+struct vs_dpdk_back {
+	uint32_t head;
+	uint32_t tail;
+	struct rte_mbuf *mbuf[VS_DPDK_TEST_FRAMES];
+};
+
+/**
+ * struct vs_dpdk_test - a self-test under way; workers see it as long as vs_dpdk.test points to it
+ * @own:	frames to this address are the test's
+ * @order:	enum vs_dpdk_order
+ * @out:	what is to be sent, in one burst
+ */
+struct vs_dpdk_test {
+	struct rte_ether_addr own;
+	uint8_t order;
+	struct vs_dpdk_copies out;
+	struct vs_dpdk_back back[VS_DPDK_QUEUES_MAX];
+};
+
 /**
  * struct vs_dpdk_plan - how the device is configured for one MTU
  * @mtu:	of the port: bytes of an untagged frame without its header
@@ -90,6 +126,7 @@ struct vs_dpdk {
 	bool ip_csum;  /* it wants to be told to write the checksum of an IP header */
 	uint32_t mtu;
 	struct rte_mempool *pool;
+	struct vs_dpdk_test *test; /* NULL: none is under way */
 	struct vs_dpdk_rxq rxq[VS_DPDK_QUEUES_MAX];
 	struct vs_dpdk_txq txq[VS_DPDK_QUEUES_MAX];
 
@@ -107,6 +144,8 @@ struct vs_dpdk {
 	char name[VS_NAME_MAX];
 	char driver[32];
 	char stopped_why[120];
+	unsigned int quarantine; /* enum vs_offload: claimed, and not done */
+	struct vs_selftest_report tested; /* the last time */
 	void (*changed)(void *ctx);
 	void *ctx;
 };
@@ -207,5 +246,24 @@ void vs_dpdk_dev_stop(struct vs_dpdk *dpdk);
 
 /** vs_dpdk_ops_drain() - control, nobody inside: give back what the receive queues hold. */
 void vs_dpdk_ops_drain(struct vs_dpdk *dpdk);
+
+/**
+ * vs_dpdk_ops_copy() - copy a packet as for sending; what it owes is asked of the device
+ * Return: the copy, or NULL: the pool is empty.
+ */
+struct rte_mbuf *vs_dpdk_ops_copy(const struct vs_dpdk *dpdk, const struct vs_pkt *pkt);
+
+/* ---- dpdk_sift.c */
+
+/**
+ * vs_dpdk_sift() - worker, while a self-test is under way: do its part in it
+ * @pair:	whose queue was just filled; the test's frames are taken out of it
+ */
+void vs_dpdk_sift(struct vs_dpdk *dpdk, struct vs_dpdk_test *test, unsigned int pair);
+
+/* ---- dpdk_test.c */
+
+/** vs_dpdk_test_apply() - leave to the device what it claims and is not in quarantine. */
+void vs_dpdk_test_apply(struct vs_dpdk *dpdk);
 
 #endif

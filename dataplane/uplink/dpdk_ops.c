@@ -171,7 +171,7 @@ static bool take_frame(const struct vs_dpdk *dpdk, struct vs_dpdk_rxq *q, struct
 		if (!take_unusual(dpdk, m, burst))
 			return false;
 	}
-	if (dpdk->verifies && (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == good)
+	if (__atomic_load_n(&dpdk->verifies, __ATOMIC_RELAXED) && (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == good)
 		burst->pkt[burst->n - 1].vnet.hdr.flags = VIRTIO_NET_HDR_F_DATA_VALID;
 	return true;
 }
@@ -179,6 +179,7 @@ static bool take_frame(const struct vs_dpdk *dpdk, struct vs_dpdk_rxq *q, struct
 static void dpdk_rx(void *dev, unsigned int pair, unsigned int fanout, struct vs_burst *burst)
 {
 	struct vs_dpdk *dpdk = dev;
+	struct vs_dpdk_test *test;
 	struct vs_dpdk_rxq *q;
 	uint64_t cost = 0;
 
@@ -188,6 +189,9 @@ static void dpdk_rx(void *dev, unsigned int pair, unsigned int fanout, struct vs
 	if (q->next == q->n) {
 		q->next = 0;
 		q->n = rte_eth_rx_burst(dpdk->eth, (uint16_t)pair, q->mbuf, VS_BURST_MAX);
+		test = __atomic_load_n(&dpdk->test, __ATOMIC_ACQUIRE);
+		if (unlikely(test))
+			vs_dpdk_sift(dpdk, test, pair);
 	}
 	while (q->next < q->n && cost < VS_VISIT_BYTES) {
 		if (!take_frame(dpdk, q, burst))
@@ -312,6 +316,21 @@ static bool write_frame(const struct vs_dpdk *dpdk, struct rte_mbuf *m, const st
 	return true;
 }
 
+struct rte_mbuf *vs_dpdk_ops_copy(const struct vs_dpdk *dpdk, const struct vs_pkt *pkt)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(dpdk->pool);
+
+	if (!m)
+		return NULL;
+	if (!write_frame(dpdk, m, pkt)) {
+		rte_pktmbuf_free(m);
+		return NULL;
+	}
+	if (vs_debt_owes(&pkt->debt))
+		vs_dpdk_offload_mark(dpdk, m, pkt);
+	return m;
+}
+
 /* Return: how many buffers there were, fewer than @n when the pool is empty. */
 static unsigned int take_buffers(const struct vs_dpdk *dpdk, struct rte_mbuf **mbuf, unsigned int n)
 {
@@ -434,14 +453,16 @@ static unsigned int dpdk_rights(void *dev)
 {
 	const struct vs_dpdk *dpdk = dev;
 
-	return VS_OFFLOAD_MERGE | (dpdk->verifies ? (unsigned int)VS_OFFLOAD_VERIFY : 0);
+	return VS_OFFLOAD_MERGE | (__atomic_load_n(&dpdk->verifies, __ATOMIC_RELAXED)
+					   ? (unsigned int)VS_OFFLOAD_VERIFY
+					   : 0);
 }
 
 static unsigned int dpdk_caps(void *dev)
 {
 	const struct vs_dpdk *dpdk = dev;
 
-	return dpdk->caps;
+	return __atomic_load_n(&dpdk->caps, __ATOMIC_RELAXED);
 }
 
 const struct vs_port_ops vs_dpdk_ops = {

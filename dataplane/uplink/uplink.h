@@ -234,6 +234,48 @@ int vs_uplink_give_files(int dir, uid_t uid, gid_t gid);
  */
 int vs_uplink_give_pins(int dir, uid_t uid, gid_t gid);
 
+/* ---- self-test: does a device do what it claims? See doc/offload.md. ---- */
+
+enum {
+	/** Offloads that are tested, each by itself. */
+	VS_SELFTEST_ROWS = 4,
+};
+
+/** What a test has shown. */
+enum vs_selftest_verdict {
+	VS_SELFTEST_NOT_CLAIMED = 1, /* the device says that it cannot do it */
+	VS_SELFTEST_NOT_TESTED,      /* it could not be found out */
+	VS_SELFTEST_GOOD,            /* every frame was as it should be */
+	VS_SELFTEST_BAD,             /* it claims what it does not do */
+};
+
+/**
+ * struct vs_selftest_row - one offload
+ * @offload:	a bit of enum vs_offload: CSUM, TSO4, TSO6 or VERIFY
+ * @sent:	packets that were given to the device
+ * @back:	frames that came back
+ * @why:	of NOT_TESTED and BAD: a sentence; else ""
+ */
+struct vs_selftest_row {
+	unsigned int offload;
+	enum vs_selftest_verdict verdict;
+	uint32_t sent;
+	uint32_t back;
+	char why[240];
+};
+
+/** struct vs_selftest_report - all that can be tested, claimed or not */
+struct vs_selftest_report {
+	struct vs_selftest_row row[VS_SELFTEST_ROWS];
+};
+
+/**
+ * vs_selftest_begin() - a report in which what is claimed has not been tested
+ * @claims:	bits of enum vs_offload; others than those that can be tested are left out
+ * @why:	it has not
+ */
+void vs_selftest_begin(unsigned int claims, const char *why, struct vs_selftest_report *ret_report);
+
 /* ---- dpdk: any device that a DPDK driver knows ---- */
 
 struct vs_dpdk;
@@ -360,6 +402,26 @@ unsigned int vs_dpdk_pairs(const struct vs_dpdk *dpdk);
  * device takes, -ENOMEM, -ENOTSUP, or what the driver said.
  */
 int vs_dpdk_set_mtu(struct vs_dpdk *dpdk, uint32_t mtu, struct vs_dpdk_why *ret_why);
+
+/**
+ * vs_dpdk_test() - test the offloads that the device claims; workers run
+ * @partner:	who returns frames with their addresses exchanged; all zero: the wire itself does
+ *
+ * An offload that is BAD is quarantined: it is not left to the device any more, whatever is set
+ * anew, until a test finds it GOOD or the uplink is made anew.
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int vs_dpdk_test(struct vs_dpdk *dpdk, const struct rte_ether_addr *partner,
+		 struct vs_selftest_report *ret_report);
+
+/**
+ * vs_dpdk_quarantined() - offloads that are in quarantine
+ * @why:	gets what each of them did, or ""
+ *
+ * Return: bits of enum vs_offload.
+ */
+unsigned int vs_dpdk_quarantined(const struct vs_dpdk *dpdk, char *why, size_t size);
 
 /** vs_dpdk_info() - fill in *@ret_info. */
 void vs_dpdk_info(const struct vs_dpdk *dpdk, struct vs_dpdk_info *ret_info);

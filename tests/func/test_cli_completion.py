@@ -70,6 +70,8 @@ def offered(daemon, line):
     ("port set web vlan untagged pri", ["priority"]),
     ("port set web offload ", ["all", "none", "csum", "tso4", "tso6", "uso", "gro"]),
     ("port set web offload gro o", ["on", "off"]),
+    ("uplink offload t", ["test"]),
+    ("uplink offload test lan p", ["partner"]),
     ("port set web offload none pri", ["priority"]),
     ("port set web offload csum,gro off pri", ["priority"]),
     ("port add x switch lan type guest socket ", [":files"]),

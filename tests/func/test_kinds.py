@@ -132,6 +132,7 @@ def test_set_external_again(vmswitchd, host):
     ("switch set ext share-host off", 1, "host port 'eh' stands in the way"),
     ("switch set ext type private", 1, "host port 'eh' stands in the way"),
     ("switch set ext name " + 25 * "x", 1, "24 characters"),
+    ("uplink offload test pri", 1, "switch 'pri' has no uplink"),
     ("port add x switch pri type host", 1, "a private switch has no host ports"),
     ("port add x switch int type uplink", 2, "accepted here: guest, host\n"),
     ("port add x switch int type wire", 2, "accepted here: "),

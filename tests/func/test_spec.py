@@ -536,6 +536,8 @@ def test_readers(spec, host):
     ("ENOENT", "switch", "mtu-get", {"switch": "nix"}),
     ("ENOENT", "switch", "vmq-get", {"switch": "nix"}),
     ("ENOENT", "port", "offload-get", {"port": "nix"}),
+    ("ENOENT", "switch", "uplink-test", {"switch": "nix"}),
+    ("EINVAL", "switch", "uplink-test", {"switch": "lan", "partner": MAC}),
     ("EINVAL", "name", "hello", {"name": "lan"}),
     ("EINVAL", "name", "subscribe", {"name": "lan"}),
     ("EINVAL", "confirm", "batch-begin", {"dry-run": True, "confirm": 5}),

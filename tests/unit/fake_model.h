@@ -337,6 +337,13 @@ int vs_queue_each(struct vs_model *m, const char *port,
 	return visit(&view, ctx);
 }
 
+int vs_uplink_test(struct vs_model *m, const char *sw, const struct rte_ether_addr *partner,
+		   int (*visit)(const struct vs_uplink_test_view *view, void *ctx), void *ctx,
+		   struct vs_fail *fail)
+{
+	return 0;
+}
+
 int vs_offload_each(struct vs_model *m, const char *port,
 		    int (*visit)(const struct vs_offload_view *view, void *ctx), void *ctx,
 		    struct vs_fail *fail)
