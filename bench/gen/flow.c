@@ -24,7 +24,7 @@ static uint32_t count_flows(const struct gen *g)
 
 	if (g->opt.flow == GEN_FLOW_PAIRS)
 		n = g->active < 2 ? 0 : (g->opt.one_way ? g->active / 2 : g->active);
-	return n * g->opt.pairs;
+	return n * g->opt.pairs * g->opt.streams;
 }
 
 /* Sender and receiver of the flow number i among the flows of one queue. */
@@ -53,7 +53,7 @@ static void find_only(struct gen *g)
 
 	for (i = 0; i < g->n_lanes; i++)
 		g->lane[i].only = NULL;
-	if (g->opt.pairs > 1 || g->opt.flow == GEN_FLOW_ALL_TO_ONE)
+	if (g->opt.pairs > 1 || g->opt.streams > 1 || g->opt.flow == GEN_FLOW_ALL_TO_ONE)
 		return;
 	for (k = 0; k < g->n_flows; k++)
 		g->lane[g->flow[k].dst].only = &g->flow[k];
@@ -81,7 +81,7 @@ int gen_flow_init(struct gen *g)
 	for (i = 0; i < g->n_flows; i++) {
 		f = &g->flow[i];
 		f->id = (uint16_t)i;
-		ends_of(g, i % per_queue, &f->src, &f->dst);
+		ends_of(g, i % per_queue / g->opt.streams, &f->src, &f->dst);
 		f->lane = &g->lane[f->src * q + i / per_queue];
 		f->head = &g->heads[(size_t)i * g->n_sizes];
 		f->seq_mask = g->opt.null || g->opt.touch == GEN_TOUCH_NONE ? 0 : UINT32_MAX;
@@ -121,6 +121,7 @@ void gen_flow_reset(struct gen *g)
 	memset(g->received, 0, sizeof(g->received));
 	memset(g->hist, 0, sizeof(g->hist));
 	g->busy = 0;
+	g->rx_busy = 0;
 	g->bad = 0;
 	g->strays = 0;
 	g->late = 0;
@@ -158,6 +159,7 @@ void gen_flow_count(struct gen *g, struct gen_count *ret_count)
 	c.overruns = gen_if_overruns(g);
 	c.bytes = g->bytes;
 	c.busy = g->busy;
+	c.rx_busy = g->rx_busy;
 	c.steal_ticks = gen_clock_steal();
 	c.tsc = gen_tsc();
 	*ret_count = c;
@@ -272,6 +274,6 @@ double gen_flow_jain(const struct gen *g, const uint64_t *before)
 		sum += share[i];
 		squares += share[i] * share[i];
 	}
-	n = g->n_flows / g->opt.pairs;
+	n = g->n_flows / (g->opt.pairs * g->opt.streams);
 	return squares > 0 ? sum * sum / (n * squares) : 1;
 }

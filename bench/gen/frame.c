@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What frames look like: Ethernet, IPv4, UDP (for TSO: TCP with a timestamp option, as Linux sends
- * it, its checksum not finished), stamp, pattern.
+ * What frames look like: Ethernet, IPv4, UDP (for TSO and streams: TCP with a timestamp option, as
+ * Linux sends it; for TSO its checksum is not finished), stamp, pattern.
  *
  * Addresses: guest g has the MAC addresses 02:gg:gg:mm:mm:mm for m = 0 ... M-1 and the IP address
  * 10.gg.gg.1. The pattern is the same in all frames, so that a sender copies it from its cache.
@@ -68,11 +68,13 @@ int gen_frame_init(struct gen *g)
 	g->vhdr.num_buffers = 0;
 	if (g->opt.size_kind == GEN_SIZE_IMIX)
 		set_imix(g);
-	if (g->opt.size_kind != GEN_SIZE_TSO)
+	if (g->opt.size_kind < GEN_SIZE_TSO)
 		return 0;
 	g->stamp_at =
 		sizeof(struct ethhdr) + sizeof(struct iphdr) + sizeof(struct tcphdr) + TSO_OPTIONS;
 	g->head_len = GEN_HEAD;
+	if (g->opt.size_kind == GEN_SIZE_STREAM)
+		return 0;
 	g->vhdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	g->vhdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	g->vhdr.hdr_len = (uint16_t)g->stamp_at;
@@ -122,10 +124,12 @@ static void put_transport(const struct gen *g, const struct gen_flow *f, const s
 			     .doff = (sizeof(tcp) + sizeof(options)) / 4};
 	struct udphdr udp = {.source = port, .dest = htons(5001)};
 
-	if (g->opt.size_kind == GEN_SIZE_TSO) {
+	if (g->opt.size_kind >= GEN_SIZE_TSO) {
+		tcp.source = htons((uint16_t)(49152 + f->id));
 		tcp.window = htons(65535);
 		/* The sum of the pseudo header: whoever cuts the frame up finishes it. */
-		tcp.check = htons((uint16_t)sum16(&ip->saddr, 8, len + IPPROTO_TCP));
+		if (g->opt.size_kind == GEN_SIZE_TSO)
+			tcp.check = htons((uint16_t)sum16(&ip->saddr, 8, len + IPPROTO_TCP));
 		memcpy(at, &tcp, sizeof(tcp));
 		memcpy(at + sizeof(tcp), options, sizeof(options));
 		return;
@@ -146,7 +150,7 @@ static void put_head(const struct gen *g, const struct gen_flow *f, uint8_t *hea
 	memcpy(head, &eth, sizeof(eth));
 	ip.tot_len = htons((uint16_t)(size - sizeof(eth)));
 	ip.frag_off = htons(IP_DF);
-	ip.protocol = g->opt.size_kind == GEN_SIZE_TSO ? IPPROTO_TCP : IPPROTO_UDP;
+	ip.protocol = g->opt.size_kind >= GEN_SIZE_TSO ? IPPROTO_TCP : IPPROTO_UDP;
 	ip.saddr = htonl(10u << 24 | (uint32_t)f->src << 8 | 1);
 	ip.daddr = htonl(10u << 24 | (uint32_t)f->dst << 8 | 1);
 	ip.check = htons((uint16_t)~sum16(&ip, sizeof(ip), 0));
@@ -167,6 +171,8 @@ void gen_frame_heads(struct gen *g, struct gen_flow *f)
 
 	for (i = 0; i < g->n_sizes; i++)
 		put_head(g, f, f->head[i], g->size[i]);
+	if (g->opt.size_kind == GEN_SIZE_STREAM)
+		gen_stream_sums(g, f);
 }
 
 /**

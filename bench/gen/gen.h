@@ -6,8 +6,8 @@
  * vsgen: a load generator of many guests in one thread.
  *
  * Files: opt (command line), setup (guests up), frame (what frames look like), flow (who sends to
- * whom, sequence numbers), stamp (frames in place), tx and rx (guests' data path), iface (stations
- * on interfaces), load (pacing and the loop), trial (windows and totals), report (JSON out),
+ * whom, sequence numbers), stamp (frames in place), stream (TCP segments that may be merged), tx and
+ * rx (guests' data path), iface (stations on interfaces), load (pacing and the loop), trial (windows and totals), report (JSON out),
  * command (JSON in), hist (latency), probe (cache line between two CPUs), null (back end that does
  * nothing), clock (time, CPUs).
  *
@@ -33,6 +33,11 @@
 #define GEN_TSO_FRAME 65226u /* 45 segments of 1448 and headers: the longest that Linux makes */
 #define GEN_MAX_TSO 65549u   /* Ethernet header and an IP packet of 65535 bytes */
 #define GEN_HEAD 96u         /* headers and stamp of the longest kind, rounded up */
+#define GEN_MIN_STREAM 128u
+#define GEN_STREAM_FRAME 1514u
+#define GEN_MAX_STREAMS 1024u
+#define GEN_MAX_FLOWS 65535u
+#define GEN_TURN 32u         /* frames of a flow that are sent at a time */
 #define GEN_PIECE 4096u      /* of a long frame, one descriptor */
 #define GEN_MAX_DESCS 20u    /* of one chain */
 #define GEN_BURST 64u
@@ -57,6 +62,7 @@ enum gen_size {
 	GEN_SIZE_FIXED,
 	GEN_SIZE_IMIX,
 	GEN_SIZE_TSO,
+	GEN_SIZE_STREAM, /* TCP segments, whole; the receiver may get them merged */
 };
 
 struct gen_opt {
@@ -67,7 +73,9 @@ struct gen_opt {
 	uint32_t pairs;
 	uint32_t ring;
 	uint32_t macs;
-	uint32_t size; /* bytes without FCS; of GEN_SIZE_FIXED and GEN_SIZE_TSO */
+	uint32_t size; /* bytes without FCS; of all but GEN_SIZE_IMIX */
+	uint32_t streams; /* flows from one queue pair of a guest to another guest */
+	uint32_t turn;    /* closed loop: frames of a flow that are sent at a time */
 	uint32_t check;
 	uint32_t timeout_s;
 	const char *interface[GEN_MAX_IFS];
@@ -79,6 +87,7 @@ struct gen_opt {
 	enum vsg_profile profile;
 	bool connect;
 	bool one_way;
+	bool take_tso;
 	bool null;
 	bool no_mergeable;
 	bool no_indirect;
@@ -102,7 +111,7 @@ struct gen_gap {
 	uint32_t to;
 };
 
-/** Frames from one queue pair of a guest to another guest. */
+/** Frames from one queue pair of a guest to another guest; one of several (--streams). */
 struct gen_flow {
 	uint32_t tx_seq;   /* of the next frame sent */
 	uint32_t rx_next;  /* of the next one expected */
@@ -124,6 +133,8 @@ struct gen_flow {
 	uint16_t n_gaps; /* ever, modulo 65536 */
 	uint32_t seen_next;
 	uint64_t seen_tsc; /* when rx_next was last seen to move */
+	uint32_t ip_sum;   /* GEN_SIZE_STREAM: of what is the same in all its frames */
+	uint32_t tcp_sum;
 	struct gen_gap gap[GEN_MAX_GAPS];
 } __attribute__((aligned(64)));
 
@@ -179,6 +190,7 @@ struct gen_count {
 	uint64_t overruns;
 	uint64_t bytes;
 	uint64_t busy;
+	uint64_t rx_busy;
 	uint64_t steal_ticks;
 	uint64_t tsc;
 };
@@ -228,10 +240,11 @@ struct gen {
 	bool latency;
 	struct gen_load load;
 	uint64_t busy;
+	uint64_t rx_busy; /* of it, for receiving */
 	uint64_t bad;
 	uint64_t strays;
 	uint64_t late;  /* of the frames not sent: the generator had no time */
-	uint64_t bytes; /* of frames received */
+	uint64_t bytes; /* of frames received; GEN_SIZE_STREAM: of their payload */
 	uint64_t sink;  /* what reading came to, so that it is not left out */
 	uint64_t timeouts;
 	uint64_t housekept;
@@ -256,6 +269,12 @@ int gen_clock_spawn(pthread_t *ret_thread, int cpu, int priority, void *(*work)(
 uint64_t gen_clock_steal(void);
 double gen_clock_steal_share(uint64_t ticks, double seconds);
 extern volatile int gen_stop;
+
+/** Whether guests want frames that are still to be cut up, to send or to receive. */
+static inline bool gen_opt_tso(const struct gen_opt *opt)
+{
+	return opt->size_kind >= GEN_SIZE_TSO || opt->take_tso;
+}
 
 /** Stations that are guests; the others are interfaces. */
 static inline uint32_t gen_opt_vms(const struct gen_opt *opt)
@@ -283,6 +302,15 @@ bool gen_frame_is_good(const struct gen *g, const struct gen_flow *f, const uint
 		       uint32_t len);
 bool gen_frame_owes(const struct gen *g, const uint8_t *vhdr);
 uint32_t gen_frame_bufs(const struct gen *g);
+
+/* stream */
+void gen_stream_sums(const struct gen *g, struct gen_flow *f);
+void gen_stream_finish(const struct gen *g, const struct gen_flow *f, uint8_t *frame, uint32_t seq,
+		       uint64_t now);
+void gen_stream_note(struct gen *g, const struct gen_lane *l, struct gen_flow *f,
+		     const uint8_t *vhdr, uint32_t len);
+bool gen_stream_is_good(const struct gen *g, const struct gen_flow *f, const uint8_t *vhdr,
+			const uint8_t *frame, uint32_t len);
 
 /* flow */
 int gen_flow_init(struct gen *g);

@@ -15,7 +15,6 @@
 
 #include <errno.h>
 
-#define TX_BURST 32u
 #define LAG_S 0.010 /* open loop: frames due longer ago are given up */
 #define HOUSEKEEP_S 0.001
 #define SILENCE_S 0.1  /* closed loop: then everything in flight is lost */
@@ -25,12 +24,14 @@
 
 static int poll_lane(struct gen *g, struct gen_lane *l)
 {
-	uint64_t t = gen_tsc();
+	uint64_t busy, t = gen_tsc();
 	int n = l->ops->poll(g, l, t);
 
 	if (n <= 0)
 		return n;
-	g->busy += gen_tsc() - t;
+	busy = gen_tsc() - t;
+	g->busy += busy;
+	g->rx_busy += busy;
 	if (g->arrived && t - g->arrived > g->silence)
 		g->silence = t - g->arrived;
 	g->arrived = t;
@@ -75,7 +76,7 @@ static int closed_loop(struct gen *g)
 		room = g->load.window - (f->tx_seq - f->rx_next);
 		if (room == 0)
 			continue;
-		n = send_some(g, f, room < TX_BURST ? room : TX_BURST);
+		n = send_some(g, f, room < g->opt.turn ? room : g->opt.turn);
 		if (n < 0)
 			return n;
 	}

@@ -17,7 +17,11 @@ static const char usage[] =
 	"  --connect           connect to the switch's sockets instead of listening\n"
 	"  --flow KIND         pairs | all-to-one | one-to-all | null (= --null)\n"
 	"  --one-way           pairs: only from even to odd guests\n"
-	"  --size BYTES        64..9000 without FCS | imix | tso | tso:1515..65549 (64)\n"
+	"  --size BYTES        64..9000 without FCS | imix | tso | tso:1515..65549 |\n"
+	"                      stream | stream:128..9000 (64)\n"
+	"  --take-tso          take frames that are still to be cut up, whatever is sent\n"
+	"  --streams N         flows between two guests and queue pairs, 1..1024 (1)\n"
+	"  --turn N            closed loop: frames of a flow sent at a time, 1..64 (32)\n"
 	"  --profile NAME      linux | netkvm | legacy\n"
 	"  --no-mergeable --no-indirect --no-event-idx\n"
 	"  --ring N            entries, a power of two 64..32768 (1024; legacy 256)\n"
@@ -41,6 +45,9 @@ enum id {
 	OPT_FLOW,
 	OPT_ONE_WAY,
 	OPT_SIZE,
+	OPT_TAKE_TSO,
+	OPT_STREAMS,
+	OPT_TURN,
 	OPT_PROFILE,
 	OPT_NO_MERGEABLE,
 	OPT_NO_INDIRECT,
@@ -67,6 +74,9 @@ static const struct option longs[] = {
 	{"flow", required_argument, NULL, OPT_FLOW},
 	{"one-way", no_argument, NULL, OPT_ONE_WAY},
 	{"size", required_argument, NULL, OPT_SIZE},
+	{"take-tso", no_argument, NULL, OPT_TAKE_TSO},
+	{"streams", required_argument, NULL, OPT_STREAMS},
+	{"turn", required_argument, NULL, OPT_TURN},
 	{"profile", required_argument, NULL, OPT_PROFILE},
 	{"no-mergeable", no_argument, NULL, OPT_NO_MERGEABLE},
 	{"no-indirect", no_argument, NULL, OPT_NO_INDIRECT},
@@ -163,6 +173,17 @@ static int set_touch(struct gen_opt *opt, const char *text)
 	return 0;
 }
 
+static int set_stream(struct gen_opt *opt, const char *text)
+{
+	opt->size_kind = GEN_SIZE_STREAM;
+	opt->size = GEN_STREAM_FRAME;
+	if (*text == 0)
+		return 0;
+	if (*text != ':')
+		return complain("--size stream", text, "stream or stream:BYTES is wanted");
+	return number("--size stream", text + 1, GEN_MIN_STREAM, GEN_MAX_FRAME, &opt->size);
+}
+
 static int set_size(struct gen_opt *opt, const char *text)
 {
 	opt->size = GEN_MIN_FRAME;
@@ -170,12 +191,14 @@ static int set_size(struct gen_opt *opt, const char *text)
 		opt->size_kind = GEN_SIZE_IMIX;
 	else if (strncmp(text, "tso", 3) == 0)
 		opt->size_kind = GEN_SIZE_TSO;
+	else if (strncmp(text, "stream", 6) == 0)
+		return set_stream(opt, text + 6);
 	else
 		opt->size_kind = GEN_SIZE_FIXED;
 	if (opt->size_kind == GEN_SIZE_IMIX)
 		return 0;
 	if (opt->size_kind == GEN_SIZE_FIXED)
-		return number("--size (or imix, tso)", text, GEN_MIN_FRAME, GEN_MAX_FRAME,
+		return number("--size (or imix, tso, stream)", text, GEN_MIN_FRAME, GEN_MAX_FRAME,
 			      &opt->size);
 	opt->size = GEN_TSO_FRAME;
 	if (text[3] == 0)
@@ -194,6 +217,9 @@ static int set_switch(struct gen_opt *opt, int id)
 		return 0;
 	case OPT_ONE_WAY:
 		opt->one_way = true;
+		return 0;
+	case OPT_TAKE_TSO:
+		opt->take_tso = true;
 		return 0;
 	case OPT_NO_MERGEABLE:
 		opt->no_mergeable = true;
@@ -244,6 +270,10 @@ static int set_value(struct gen_opt *opt, int id, const char *v)
 		return set_flow(opt, v);
 	case OPT_SIZE:
 		return set_size(opt, v);
+	case OPT_STREAMS:
+		return number("--streams", v, 1, GEN_MAX_STREAMS, &opt->streams);
+	case OPT_TURN:
+		return number("--turn", v, 1, GEN_BURST, &opt->turn);
 	case OPT_PROFILE:
 		return set_profile(opt, v);
 	case OPT_RING:
@@ -285,8 +315,10 @@ static const char *judge_interfaces(const struct gen_opt *opt)
 		return "there are more than 384 guests and interfaces";
 	if (opt->null || opt->quiet || opt->pairs > 1)
 		return "--interface goes without --null, --quiet-guests and --pairs";
-	if (opt->touch == GEN_TOUCH_NONE || opt->size_kind == GEN_SIZE_TSO)
-		return "--interface goes without --touch none and --size tso";
+	if (opt->touch == GEN_TOUCH_NONE || gen_opt_tso(opt))
+		return "--interface goes without --touch none and --size tso, stream";
+	if (opt->streams > 1)
+		return "--interface goes without --streams";
 	return NULL;
 }
 
@@ -307,6 +339,12 @@ static const char *judge_load(const struct gen_opt *opt)
 		return "--null goes with --flow pairs";
 	if (opt->null && (opt->check || active < 2))
 		return "--null goes with two guests or more, and without --check";
+	if (opt->guests * opt->pairs * opt->streams > GEN_MAX_FLOWS)
+		return "there are more than 65535 flows";
+	if (opt->touch == GEN_TOUCH_NONE && (opt->size_kind == GEN_SIZE_STREAM || opt->streams > 1))
+		return "--touch none goes without --size stream and --streams";
+	if (opt->null && opt->streams > 1)
+		return "--null goes without --streams";
 	if (opt->touch == GEN_TOUCH_NONE && opt->check)
 		return "--touch none reads nothing, so it has nothing to --check";
 	if (opt->touch == GEN_TOUCH_NONE && opt->flow == GEN_FLOW_ONE_TO_ALL)
@@ -347,6 +385,8 @@ int gen_opt_parse(struct gen_opt *opt, int argc, char **argv)
 	*opt = (struct gen_opt){
 		.guests = 2,
 		.pairs = 1,
+		.streams = 1,
+		.turn = GEN_TURN,
 		.macs = 1,
 		.size = GEN_MIN_FRAME,
 		.timeout_s = 60,
@@ -373,10 +413,18 @@ int gen_opt_parse(struct gen_opt *opt, int argc, char **argv)
  */
 const char *gen_opt_size(const struct gen_opt *opt, char *buf, size_t cap)
 {
+	static const char *const prefix[] = {
+		[GEN_SIZE_FIXED] = "",
+		[GEN_SIZE_TSO] = "tso:",
+		[GEN_SIZE_STREAM] = "stream:",
+	};
+
 	if (opt->size_kind == GEN_SIZE_IMIX)
 		return "imix";
 	if (opt->size_kind == GEN_SIZE_TSO && opt->size == GEN_TSO_FRAME)
 		return "tso";
-	snprintf(buf, cap, "%s%u", opt->size_kind == GEN_SIZE_TSO ? "tso:" : "", opt->size);
+	if (opt->size_kind == GEN_SIZE_STREAM && opt->size == GEN_STREAM_FRAME)
+		return "stream";
+	snprintf(buf, cap, "%s%u", prefix[opt->size_kind], opt->size);
 	return buf;
 }

@@ -121,7 +121,7 @@ json_t *gen_report_counts(const struct gen_count *a, const struct gen_count *b, 
 	uint64_t busy = b->busy - a->busy;
 
 	return json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}",
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f}",
 		"sent", (json_int_t)(b->sent - a->sent), "received", (json_int_t)received, "lost",
 		(json_int_t)(b->lost - a->lost), "reordered",
 		(json_int_t)(b->reordered - a->reordered), "duplicates",
@@ -130,7 +130,9 @@ json_t *gen_report_counts(const struct gen_count *a, const struct gen_count *b, 
 		(json_int_t)(b->late - a->late), "strays", (json_int_t)(b->strays - a->strays),
 		"overruns", (json_int_t)(b->overruns - a->overruns), "bytes",
 		(json_int_t)(b->bytes - a->bytes), "seconds", seconds, "gen_busy",
-		seconds > 0 ? (double)busy / (seconds * hz) : 0.0, "cycles_per_frame",
+		seconds > 0 ? (double)busy / (seconds * hz) : 0.0, "rx_busy",
+		seconds > 0 ? (double)(b->rx_busy - a->rx_busy) / (seconds * hz) : 0.0,
+		"cycles_per_frame",
 		received ? (double)busy / (double)received : 0.0, "steal",
 		gen_clock_steal_share(b->steal_ticks - a->steal_ticks, seconds));
 }

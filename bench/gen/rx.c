@@ -58,7 +58,9 @@ static void check(struct gen *g, const struct gen_lane *l, const struct gen_flow
 		visit(g, l, &b[i], i ? 0 : g->hdr_len, frame + at);
 		at += b[i].len - (i ? 0 : g->hdr_len);
 	}
-	if (g->opt.size_kind == GEN_SIZE_TSO && !gen_frame_owes(g, b->ptr))
+	if (g->opt.size_kind == GEN_SIZE_STREAM)
+		g->bad += !gen_stream_is_good(g, f, b->ptr, frame, len);
+	else if (g->opt.size_kind == GEN_SIZE_TSO && !gen_frame_owes(g, b->ptr))
 		g->bad++;
 	else
 		g->bad += !gen_frame_is_good(g, f, frame, len);
@@ -92,6 +94,8 @@ static inline void account(struct gen *g, const struct gen_lane *l, const struct
 	f = gen_frame_note(g, l->number, b->ptr + l->rx_data, len, now);
 	if (!f)
 		return;
+	if (g->opt.size_kind == GEN_SIZE_STREAM)
+		gen_stream_note(g, l, f, b->ptr, len);
 	if (g->opt.touch == GEN_TOUCH_ALL)
 		touch(g, l, b, n_bufs, len);
 	if (g->check_left > 0 && --g->check_left == 0)

@@ -27,7 +27,7 @@ static uint32_t rx_room(const struct gen *g)
 	const struct gen_opt *opt = &g->opt;
 	uint32_t usual = RX_LINUX, most = longest(opt) < 1518 ? 1518 : longest(opt);
 
-	if (opt->profile == VSG_PROFILE_NETKVM || opt->size_kind == GEN_SIZE_TSO)
+	if (opt->profile == VSG_PROFILE_NETKVM || gen_opt_tso(opt))
 		usual = RX_PAGE;
 	if (g->mergeable)
 		return usual;
@@ -49,7 +49,7 @@ static void fill_cfg(struct gen *g, struct vsg_cfg *cfg)
 	}
 	if (opt->no_event_idx)
 		cfg->features &= ~BIT(VIRTIO_RING_F_EVENT_IDX);
-	if (opt->size_kind == GEN_SIZE_TSO)
+	if (gen_opt_tso(opt))
 		cfg->features |= tso_need;
 	cfg->flags |= VSG_F_POLL | (opt->connect || opt->null ? VSG_F_CLIENT : 0);
 	cfg->queue_pairs = opt->pairs;
@@ -165,11 +165,17 @@ static int check_tso(const struct gen *g, uint64_t features)
 		{VIRTIO_NET_F_HOST_TSO4, "VIRTIO_NET_F_HOST_TSO4"},
 		{VIRTIO_NET_F_GUEST_TSO4, "VIRTIO_NET_F_GUEST_TSO4"},
 	};
+	static const char *const what[] = {
+		[GEN_SIZE_FIXED] = "--take-tso: the switch does not offer",
+		[GEN_SIZE_IMIX] = "--take-tso: the switch does not offer",
+		[GEN_SIZE_TSO] = "--size tso: the switch does not offer",
+		[GEN_SIZE_STREAM] = "--size stream: the switch does not offer",
+	};
 	char text[160] = "";
 	json_t *missing;
 	size_t i, at = 0;
 
-	if (g->opt.size_kind != GEN_SIZE_TSO || (features & tso_need) == tso_need)
+	if (!gen_opt_tso(&g->opt) || (features & tso_need) == tso_need)
 		return 0;
 	missing = json_array();
 	for (i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
@@ -179,7 +185,7 @@ static int check_tso(const struct gen *g, uint64_t features)
 		at += (size_t)snprintf(text + at, sizeof(text) - at, " %s", bits[i].name);
 	}
 	gen_report(json_pack("{s:s, s:s+, s:o}", "event", "error", "error",
-			     "--size tso: the switch does not offer", text, "missing", missing));
+			     what[g->opt.size_kind], text, "missing", missing));
 	return -ENOTSUP;
 }
 
@@ -264,6 +270,8 @@ static int open_interfaces(struct gen *g, bool *told)
 
 static void settle_features(struct gen *g)
 {
+	/* Of a stream as much may come in one frame as fits. */
+	uint32_t most = g->opt.size_kind == GEN_SIZE_STREAM ? GEN_MAX_TSO : longest(&g->opt);
 	uint32_t i, bufs = 1;
 	uint64_t features;
 
@@ -275,7 +283,7 @@ static void settle_features(struct gen *g)
 		g->rx_room += g->guest[0]->rx_seg[i];
 	g->mergeable = (features & BIT(VIRTIO_NET_F_MRG_RXBUF)) != 0;
 	if (g->mergeable)
-		bufs = longest(&g->opt) / g->guest[0]->rx_seg[g->guest[0]->n_rx_seg - 1] + 1;
+		bufs = most / g->guest[0]->rx_seg[g->guest[0]->n_rx_seg - 1] + 1;
 	g->rx_max = bufs * GEN_BURST < GEN_MAX_BUFS ? bufs * GEN_BURST : GEN_MAX_BUFS;
 }
 

@@ -52,6 +52,8 @@ static inline uint32_t gen_frame_write(struct gen *g, struct gen_flow *f, uint8_
 		gen_put_macs(g, f, frame);
 	memcpy(stamp + offsetof(struct gen_stamp, seq), &f->tx_seq, sizeof(f->tx_seq));
 	memcpy(stamp + offsetof(struct gen_stamp, tsc), &now, sizeof(now));
+	if (g->opt.size_kind == GEN_SIZE_STREAM)
+		gen_stream_finish(g, f, frame, f->tx_seq, now);
 	f->tx_seq++;
 	if (g->opt.touch == GEN_TOUCH_ALL && len > g->head_len)
 		memcpy(frame + g->head_len, g->pattern + g->head_len, len - g->head_len);

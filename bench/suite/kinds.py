@@ -6,7 +6,7 @@ import dataclasses
 import threading
 import time
 
-from . import bins, results
+from . import bins, offloads, results
 from .machine import Watch
 from .procs import BenchError
 from .trial import Trial, latency_of, loss, measure, mpps, offered_share, running, values
@@ -42,6 +42,12 @@ def closed(session, workload, peer, round_no):
         trial = measure(session.lab, generator, peer, session.mode, {"closed": workload.window()})
         session.commands(workload, peer, generator)
     note(session, workload, peer, round_no, trial)
+    if workload.whole:
+        offloads.whole(session, workload, peer, round_no, bins.bin_of_run(trial.windows),
+                       trial.work)
+    if workload.merges:
+        offloads.merging(session, workload, peer, round_no, trial,
+                         generator.ready.get("tsc_hz"))
     for where, metric, value in values(trial, workload.size):
         session.add(workload, peer, round_no, where, metric, value)
     for where, windows in bins.by_bin(trial.windows).items() if workload.interfaces() else ():

@@ -25,8 +25,8 @@ from .trial import Lab
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PEERS = {one.name: one for one in (
     peers.VmSwitch, peers.VmSwitchAwake, peers.VmSwitchPlain, peers.VmSwitchTwo,
-    peers.VmSwitchTwoOnOne, peer_ovs.OvsNormal, peer_ovs.OvsMacFlows, peer_ovs.OvsPortToPort,
-    peer_ovs.OvsNormalEmc,
+    peers.VmSwitchTwoOnOne, peers.VmSwitchMerging, peers.VmSwitchApart, peer_ovs.OvsNormal,
+    peer_ovs.OvsMacFlows, peer_ovs.OvsPortToPort, peer_ovs.OvsNormalEmc,
     peer_ovs.OvsNormalNoRetries, peer_ovs.OvsPortToPortBest, peer_ovs.OvsNormalTso, peers.Testpmd,
     peers.TestpmdTso, peers.TestpmdBest, peer_ovs.OvsHostTap, peer_linux.LinuxBridge,
     peer_linux.LinuxBridgeSteered, peer_linux.LinuxBridgePlain)}

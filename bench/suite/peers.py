@@ -41,6 +41,9 @@ class Peer:
     # Between stacks of the host (tcpload.py): MTU of the interfaces, whether their offloads are
     # switched off.
     mtu, stacks_off = 1500, False
+    # Whether segments are merged for its guests: "on" or "off", "" as it is by default. With a
+    # word it takes part in workloads that merge, and in no other.
+    merge = ""
     # Where the sockets are, if not in a folder made for the run; further words for the generator.
     sockets, words = "", ()
 
@@ -92,6 +95,10 @@ class Peer:
 
     def counters(self):
         """{"busy_cycles", "frames"} so far; empty if it does not count."""
+        return {}
+
+    def offloads(self):
+        """{"checksums", "segments", "merged"} so far; empty if it does not count."""
         return {}
 
     def cpu_seconds(self):
@@ -208,12 +215,24 @@ class VmSwitch(Peer):
         self.ctl("port", "add", name, "switch", switch, "type", "guest", "socket", socket)
         if self.macs:
             self.ctl("port", "set", name, "max-macs", self.macs + 1024)
+        if self.merge:
+            self.commands.append(f"vmswitch port set {name} offload gro {self.merge}")
+            self.ctl("port", "set", name, "offload", "gro", self.merge)
 
     def counters(self):
         try:
             rows = json.loads(self.ctl("-j", "worker", "show", check=False))
             return {"busy_cycles": sum(int(row["busy_cycles"]) for row in rows),
                     "frames": sum(int(row["frames"]) for row in rows)}
+        except (ValueError, KeyError, TypeError):
+            return {}
+
+
+    def offloads(self):
+        try:
+            rows = json.loads(self.ctl("-j", "offload", "show", check=False))
+            return {name: sum(int(row[name]) for row in rows)
+                    for name in ("checksums", "segments", "merged")}
         except (ValueError, KeyError, TypeError):
             return {}
 
@@ -253,6 +272,20 @@ class VmSwitchPlain(VmSwitch):
     name, title = "vmswitch-plain", "vmswitchd, `ethtool -K` takes the interfaces' offloads away"
     ways = frozenset({STACKS})
     stacks_off = True
+
+
+class VmSwitchMerging(VmSwitch):
+    """The same, and it merges what comes from a wire."""
+
+    name, title = "vmswitch-gro", "vmswitchd, `port set NAME offload gro on`"
+    merge = "on"
+
+
+class VmSwitchApart(VmSwitch):
+    """The same, and it merges nothing."""
+
+    name, title = "vmswitch-gro-off", "vmswitchd, `port set NAME offload gro off`"
+    merge = "off"
 
 
 def memif(folder, *more):

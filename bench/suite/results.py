@@ -20,10 +20,14 @@ METRICS = {
     "blocked_ms_restart": ("ms", "lower"), "silence_ms": ("ms", "lower"),
     "generator_busy": ("share", "lower"), "guests": ("guests", "higher"),
     "gbps": ("Gbit/s", "higher"), "cycles_per_byte": ("TSC cycles", "lower"),
-    "bytes_per_frame": ("bytes", "higher"),
+    "bytes_per_frame": ("bytes", "higher"), "guest_seconds_per_gb": ("s", "lower"),
+    "rx_cycles_per_byte": ("TSC cycles", "lower"),
+    "merged_into_one": ("segments", "higher"), "checksums_made": ("checksums", "lower"),
+    "segments_made": ("segments", "lower"),
 }
 COMPARED = ("mpps", "cycles_per_frame", "latency_p50_ns", "latency_p99_ns", "gbps",
-            "cycles_per_byte")
+            "cycles_per_byte", "rx_cycles_per_byte",
+            "guest_seconds_per_gb")
 CEILING_MARGIN = 1.5
 PDR_LOSS = 0.005
 

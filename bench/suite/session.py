@@ -158,6 +158,8 @@ class Session:
             return False
         if ours and not stands(workload):
             return False
+        if workload.merges and not ours or peer.merge and not workload.merges:
+            return False
         if workload.way not in peer.ways or (workload.static and not peer.enters):
             return False
         if peer.variant and self.mode.workloads == tuple(ALL) and workload.name not in MAIN:
@@ -166,7 +168,9 @@ class Session:
             return False
         if peer.aside and not workload.has_tso() and self.mode.name != "full":
             return False
-        if workload.kind == "vm" and peer.name != "vmswitch":
+        # One run of a stream gives the figures of merging and of not.
+        if workload.kind == "vm" and \
+                peer.name != ("vmswitch-gro" if workload.merges else "vmswitch"):
             return False
         if workload.macs and not (workload.static or peer.learns):
             return False

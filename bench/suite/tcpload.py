@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 
+from . import offloads
 from .machine import Watch
 from .nets import INTERFACES, STACKS, Net
 from .procs import BenchError, command, tail, wait_until
@@ -110,12 +111,15 @@ def tcp(session, workload, peer, round_no):
     if shutil.which("iperf3") is None or shutil.which("ethtool") is None:
         raise BenchError("iperf3 and ethtool are needed")
     with switch_between(session.lab, peer, workload) as nets:
+        before = peer.offloads()
         for attempt in range(session.mode.tries):
             gbps, counted, share, sent, why = once(session.lab, peer, nets)
             if not why:
                 break
             session.lab.thrown += attempt + 1 < session.mode.tries
+        work = difference(before, peer.offloads())
         session.command[(workload.name, peer.name)] = list(peer.commands)
+    offloads.whole(session, workload, peer, round_no, "mixed", work)
     if why:
         session.lab.published += 1
         session.label(workload.name, peer.name, f"disturbed ({', '.join(why)})")

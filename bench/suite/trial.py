@@ -51,7 +51,8 @@ class Lab:
 
 @dataclasses.dataclass
 class Trial:
-    """What one trial gave. `why` is not empty if it was disturbed."""
+    """What one trial gave. `why` is not empty if it was disturbed; `work` is how far the peer's
+    offload counters went."""
 
     windows: list
     totals: dict
@@ -62,6 +63,7 @@ class Trial:
     generator_cpu: float
     cycles: float = None
     counted: dict = dataclasses.field(default_factory=dict)
+    work: dict = dataclasses.field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -117,13 +119,14 @@ def measure_once(lab, generator, peer, mode, load, latency, windows):
     """One trial with its counters."""
     peer.clear()
     watch = Watch(lab.cpus, time.monotonic)
-    before, begin = peer.counters(), time.monotonic()
+    owed, before, begin = peer.offloads(), peer.counters(), time.monotonic()
     used = (peer.cpu_seconds(), cpu_seconds(generator.process))
     found, totals = generator.trial(load, windows, mode.warmup_ms, mode.window_ms, latency,
                                     [lab.generator_cpu, lab.switch_cpu])
     seconds = time.monotonic() - begin
     now = (peer.cpu_seconds(), cpu_seconds(generator.process))
     counted = difference(before, peer.counters())
+    work = difference(owed, peer.offloads())
     steal, why = watch.reasons()
     lab.trials += 1
     if len(found) < 2:
@@ -132,7 +135,7 @@ def measure_once(lab, generator, peer, mode, load, latency, windows):
         raise BenchError("no frame arrived")
     cycles = counted["busy_cycles"] / counted["frames"] if counted.get("frames") else None
     return Trial(found, totals, steal, why, 1, (now[0] - used[0]) / seconds,
-                 (now[1] - used[1]) / seconds, cycles, counted)
+                 (now[1] - used[1]) / seconds, cycles, counted, work)
 
 
 def difference(before, after):

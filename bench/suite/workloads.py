@@ -39,7 +39,9 @@ class Workload:
     for it; with `waits` "vmswitch" only we wait, and the peers are measured. `learn_rate` is how
     many addresses each guest shows the switch a second, 0: as fast as it goes. `way` is what lies
     between the stations (nets.py); with `static` their addresses are entered, not learnt.
-    `queue_pairs` is what each guest has, `mtu` that of interfaces between stacks."""
+    `queue_pairs` is what each guest has, `mtu` that of interfaces between stacks. A queue pair has
+    `streams` flows, whose frames go `turn` at a time. `whole` says that the switch has nothing to
+    compute or cut, `merges` that the receiver takes merged segments."""
 
     name: str
     text: str
@@ -61,6 +63,10 @@ class Workload:
     static: bool = False
     queue_pairs: int = 1
     mtu: int = 1500
+    streams: int = 1
+    turn: int = 32
+    whole: bool = False
+    merges: bool = False
 
     def interfaces(self):
         """Stations that are interfaces; they have the last numbers."""
@@ -81,9 +87,10 @@ class Workload:
     def flows(self):
         """Pairs of a sender and a receiver, for each of its queue pairs."""
         talking = self.guests - self.quiet
+        each = self.queue_pairs * self.streams
         if self.flow != "pairs":
-            return (talking - 1) * self.queue_pairs
-        return (talking // 2 if "--one-way" in self.options else talking) * self.queue_pairs
+            return (talking - 1) * each
+        return (talking // 2 if "--one-way" in self.options else talking) * each
 
     def window(self):
         """Frames that each flow has in flight."""
@@ -98,6 +105,10 @@ class Workload:
             words += ["--macs", str(self.macs)]
         if self.quiet:
             words += ["--quiet-guests", str(self.quiet)]
+        if self.streams > 1:
+            words += ["--streams", str(self.streams)]
+        if self.turn != 32:
+            words += ["--turn", str(self.turn)]
         if self.queue_pairs > 1:
             words += ["--pairs", str(self.queue_pairs)]
         return [*words, *self.options]
@@ -107,7 +118,10 @@ def _pairs():
     yield Workload("pair-64", "two guests, both ways, 64 bytes")
     yield Workload("pair-1514", "two guests, both ways, 1514 bytes", size="1514")
     yield Workload("pair-tso", "two guests, TSO frames of 65,226 bytes", size="tso", needs="TSO",
-                   waits="vmswitch", in_flight=64, options=SAMPLE)
+                   waits="vmswitch", in_flight=64, options=SAMPLE, whole=True)
+    yield Workload("pair-tso-header", "the same; the guests look at headers only", size="tso",
+                   needs="TSO", waits="vmswitch", in_flight=64, whole=True,
+                   options=(*SAMPLE, "--touch", "header"))
     yield Workload("pair-imix", "two guests, IMIX", size="imix")
     yield Workload("pair-9000", "two guests, 9000 bytes", size="9000", in_flight=160)
     yield Workload("oneway-64", "one guest to another, 64 bytes", options=("--one-way",))
@@ -180,10 +194,28 @@ def _ways():
                    static=True, macs=1000)
 
 
+def _streams():
+    for n, turn, text in (
+            (1, 32, "one TCP stream"), (8, 32, "8 TCP streams, 32 segments of one at a time"),
+            (64, 1, "64 TCP streams, one segment of each at a time: nothing to merge")):
+        yield Workload(f"stream-{n}", f"{text}, from an uplink (memif) to a guest that takes large "
+                       "frames", size="stream", way="memif", streams=n, turn=turn, merges=True,
+                       options=("--one-way", *SAMPLE))
+    yield Workload("stream-xdp", "one TCP stream, from an uplink (AF_XDP on a veth pair) to a "
+                   "guest that takes large frames", size="stream", way="veth", merges=True,
+                   in_flight=IN_FLIGHT_VETH, options=("--one-way", *SAMPLE))
+    yield Workload("stream-udp", "64 bytes of UDP, from an uplink (memif) to a guest that takes "
+                   "large frames: nothing to merge", way="memif", merges=True,
+                   options=("--one-way", "--take-tso"))
+    yield Workload("vm-stream", "TCP of the host, over a veth pair and AF_XDP, to a QEMU guest",
+                   kind="vm", guests=1, peers="vmswitch", merges=True)
+
+
 def _stacks():
     yield Workload("tcp-host", "TCP between two namespaces on two host ports, MTU 1500, by iperf3",
-                   kind="tcp", way=STACKS)
-    yield Workload("tcp-host-9000", "the same, MTU 9000", kind="tcp", way=STACKS, mtu=9000)
+                   kind="tcp", way=STACKS, whole=True)
+    yield Workload("tcp-host-9000", "the same, MTU 9000", kind="tcp", way=STACKS, mtu=9000,
+                   whole=True)
 
 
 def _absent():
@@ -193,8 +225,8 @@ def _absent():
         yield Workload(name, text, needs=needs)
 
 
-ALL = {one.name: one for part in (_pairs(), _many(), _others(), _ways(), _stacks(), _absent())
-       for one in part}
+ALL = {one.name: one for part in (_pairs(), _many(), _others(), _ways(), _streams(), _stacks(),
+                                  _absent()) for one in part}
 # What another set-up of a peer is measured on where everything is.
 MAIN = ("pair-64", "pair-1514", "pair-tso", "pair-imix", "loss-64", "latency-64", "idle")
 
@@ -235,6 +267,8 @@ class Mode:
 BASE_PEERS = ("vmswitch", "ovs-normal", "ovs-mac-flows", "ovs-port-to-port", "testpmd")
 # Set up with TSO; they are measured on other workloads in the full mode only.
 TSO_PEERS = ("ovs-normal-tso", "testpmd-tso")
+# Told whether to merge; they are measured on streams from an uplink, and on nothing else.
+MERGE_PEERS = ("vmswitch-gro", "vmswitch-gro-off")
 # Between interfaces of the host; they take part in nothing else.
 WAY_PEERS = ("ovs-normal-tap", "linux-bridge", "linux-bridge-rps", "vmswitch-plain",
              "linux-bridge-plain")
@@ -247,4 +281,5 @@ DEFAULT = Mode("default",
                (*BASE_PEERS, *TSO_PEERS, *WAY_PEERS), 1150, 5, 12, 8, 1000)
 FULL = Mode("full", tuple(ALL),
             (*BASE_PEERS, *TSO_PEERS, "vmswitch-nap0", "ovs-normal-emc1", "ovs-normal-retries0",
-             "ovs-port-to-port-best", "testpmd-best", *WAY_PEERS), 6 * 3600, 8, 16, 12, 1000)
+             "ovs-port-to-port-best", "testpmd-best", *MERGE_PEERS, *WAY_PEERS), 6 * 3600, 8, 16,
+            12, 1000)
