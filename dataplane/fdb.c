@@ -3,35 +3,47 @@
 
 #include "dataplane/core/limits.h"
 
-#include <rte_hash.h>
-#include <rte_jhash.h>
+#include <rte_common.h>
+#include <rte_malloc.h>
 #include <rte_random.h>
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* rte_hash refuses tables smaller than one bucket. */
 enum {
-	HASH_ENTRIES_MIN = 8,
+	LINE_SLOTS = 4,
+	LINES_MAX = 64, /* from a key's home on, in which it may lie */
+	PASSED_MAX = UINT8_MAX,
 };
 
-struct key {
-	uint16_t fid;
-	struct rte_ether_addr mac;
+/* The broadcast address: no frame comes from it, and where one to it goes is not asked here. */
+#define NO_KEY UINT64_MAX
+
+/* A place for an address, and what is known of it. */
+struct slot {
+	uint64_t key; /* or NO_KEY */
+	struct vs_fdb_entry entry;
 };
+
+/* A cache line of places. Its first entry counts the keys that passed it (struct vs_fdb_entry). */
+struct line {
+	struct slot slot[LINE_SLOTS];
+} __rte_cache_aligned;
+
+_Static_assert(sizeof(struct line) == RTE_CACHE_LINE_SIZE, "one look, one cache line");
 
 struct vs_fdb {
 	struct vs_fdb_head head;
-	const struct vs_rcu *rcu;
-	struct rte_hash *hash;
-	struct vs_fdb_entry *entry; /* by slot number */
-	int32_t *retired;           /* slots waiting for the grace period */
+	struct line *line;
+	uint64_t seed[4];
+	uint32_t mask;   /* lines - 1; these are a power of two */
+	uint32_t probes; /* lines in which a key may lie: LINES_MAX, or all */
 	uint32_t size;
 	uint32_t used;
+	const struct vs_rcu *rcu;
+	uint32_t *retired; /* numbers of slots that wait for the grace period */
 };
 
 /* The last one given to any table. */
@@ -44,49 +56,94 @@ static void renew_generation(struct vs_fdb *fdb)
 			 __atomic_add_fetch(&generations, 1, __ATOMIC_RELAXED), __ATOMIC_RELEASE);
 }
 
-static struct key make_key(uint16_t fid, const struct rte_ether_addr *mac)
+/* Fid and address in one word. */
+static uint64_t make_key(uint16_t fid, const struct rte_ether_addr *mac)
 {
-	_Static_assert(sizeof(struct key) == 8, "the key has no padding");
-	return (struct key){.fid = fid, .mac = *mac};
+	uint32_t low;
+	uint16_t high;
+
+	memcpy(&low, mac->addr_bytes, sizeof(low));
+	memcpy(&high, mac->addr_bytes + sizeof(low), sizeof(high));
+	return (uint64_t)fid << 48 | (uint64_t)high << 32 | low;
+}
+
+static uint16_t fid_of(uint64_t key)
+{
+	return (uint16_t)(key >> 48);
+}
+
+static struct rte_ether_addr mac_of(uint64_t key)
+{
+	struct rte_ether_addr mac;
+
+	memcpy(mac.addr_bytes, &key, sizeof(mac.addr_bytes));
+	return mac;
+}
+
+/* Both halves of a product, as one word. */
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+	__extension__ typedef unsigned __int128 wide_t;
+	const wide_t wide = (wide_t)a * b;
+
+	return (uint64_t)(wide >> 64) ^ (uint64_t)wide;
+}
+
+/* Twice: once leaves addresses in a row lying in clusters for some seeds. */
+static uint64_t scramble(const struct vs_fdb *fdb, uint64_t key)
+{
+	const uint64_t once = fold(key ^ fdb->seed[0], fdb->seed[1]);
+
+	return fold(once ^ fdb->seed[2], fdb->seed[3]);
+}
+
+static uint32_t slots_of(const struct vs_fdb *fdb)
+{
+	return (fdb->mask + 1) * LINE_SLOTS;
+}
+
+/* The line that a key belongs in, if there is room. */
+static uint32_t home_of(const struct vs_fdb *fdb, uint64_t key)
+{
+	return (uint32_t)scramble(fdb, key) & fdb->mask;
+}
+
+static uint8_t *passed(const struct vs_fdb *fdb, uint32_t at)
+{
+	return &fdb->line[at].slot[0].entry.passed;
+}
+
+static struct slot *slot_at(const struct vs_fdb *fdb, uint32_t number)
+{
+	return &fdb->line[number / LINE_SLOTS].slot[number % LINE_SLOTS];
 }
 
 int vs_fdb_new(const struct vs_rcu *rcu, uint32_t size, struct vs_fdb **ret_fdb)
 {
-	static atomic_uint serial;
-	char name[RTE_HASH_NAMESIZE];
-	struct rte_hash_parameters params = {
-		.name = name,
-		.entries = RTE_MAX(size, (uint32_t)HASH_ENTRIES_MIN),
-		.key_len = sizeof(struct key),
-		.hash_func = rte_jhash,
-		.hash_func_init_val = (uint32_t)rte_rand(),
-		.socket_id = SOCKET_ID_ANY,
-		/* The extendable table takes every key up to the size, whatever collides. */
-		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF |
-			      RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
-	};
 	struct vs_fdb *fdb;
-	uint32_t slots;
+	uint32_t lines;
+	uint32_t i;
 
 	if (size == 0 || size > VS_FDB_SIZE_MAX)
 		return -EINVAL;
 	fdb = calloc(1, sizeof(*fdb));
 	if (!fdb)
 		return -ENOMEM;
-	snprintf(name, sizeof(name), "vs_fdb_%u", atomic_fetch_add(&serial, 1));
 	renew_generation(fdb);
+	/* Never more than half full, so that nearly every key is at home. */
+	lines = rte_align32pow2((2 * size + LINE_SLOTS - 1) / LINE_SLOTS);
 	fdb->rcu = rcu;
 	fdb->size = size;
-	fdb->hash = rte_hash_create(&params);
-	if (!fdb->hash)
+	fdb->mask = lines - 1;
+	fdb->probes = RTE_MIN(lines, (uint32_t)LINES_MAX);
+	for (i = 0; i < RTE_DIM(fdb->seed); i++)
+		fdb->seed[i] = rte_rand() | (i & 1);
+	fdb->line = rte_malloc("vs_fdb", lines * sizeof(*fdb->line), RTE_CACHE_LINE_SIZE);
+	fdb->retired = calloc(size, sizeof(*fdb->retired));
+	if (!fdb->line || !fdb->retired)
 		goto err;
-	slots = (uint32_t)rte_hash_max_key_id(fdb->hash) + 1;
-	fdb->entry = calloc(slots, sizeof(*fdb->entry));
-	fdb->retired = calloc(slots, sizeof(*fdb->retired));
-	if (!fdb->entry || !fdb->retired)
-		goto err;
-	while (slots > 0)
-		fdb->entry[--slots].port = VS_FDB_NO_PORT;
+	for (i = 0; i < lines * LINE_SLOTS; i++)
+		*slot_at(fdb, i) = (struct slot){.key = NO_KEY, .entry.port = VS_FDB_NO_PORT};
 	*ret_fdb = fdb;
 	return 0;
 
@@ -99,19 +156,68 @@ void vs_fdb_free(struct vs_fdb *fdb)
 {
 	if (!fdb)
 		return;
-	rte_hash_free(fdb->hash);
-	free(fdb->entry);
+	rte_free(fdb->line);
 	free(fdb->retired);
 	free(fdb);
+}
+
+/* Return: the place of @key, or NULL. */
+static struct slot *find(const struct vs_fdb *fdb, uint64_t key)
+{
+	uint32_t at = home_of(fdb, key);
+	uint32_t n;
+	uint32_t i;
+
+	for (n = 0; n < fdb->probes; n++) {
+		struct line *line = &fdb->line[at];
+
+		for (i = 0; i < LINE_SLOTS; i++)
+			if (__atomic_load_n(&line->slot[i].key, __ATOMIC_ACQUIRE) == key)
+				return &line->slot[i];
+		if (__atomic_load_n(passed(fdb, at), __ATOMIC_RELAXED) == 0)
+			return NULL;
+		at = (at + 1) & fdb->mask;
+	}
+	return NULL;
 }
 
 struct vs_fdb_entry *vs_fdb_find(const struct vs_fdb *fdb, uint16_t fid,
 				 const struct rte_ether_addr *mac)
 {
-	struct key key = make_key(fid, mac);
-	int32_t slot = rte_hash_lookup(fdb->hash, &key);
+	struct slot *slot = find(fdb, make_key(fid, mac));
 
-	return slot < 0 ? NULL : &fdb->entry[slot];
+	return slot ? &slot->entry : NULL;
+}
+
+/* Return: a free place for @key, or NULL. @ret_passed: full lines in front of it */
+static struct slot *find_place(const struct vs_fdb *fdb, uint64_t key, uint32_t *ret_passed)
+{
+	uint32_t at = home_of(fdb, key);
+	uint32_t n;
+	uint32_t i;
+
+	for (n = 0; n < fdb->probes; n++) {
+		struct line *line = &fdb->line[at];
+
+		for (i = 0; i < LINE_SLOTS; i++) {
+			if (line->slot[i].key == NO_KEY) {
+				*ret_passed = n;
+				return &line->slot[i];
+			}
+		}
+		if (*passed(fdb, at) == PASSED_MAX)
+			return NULL;
+		at = (at + 1) & fdb->mask;
+	}
+	return NULL;
+}
+
+/* One key more, or less, lies behind line @at although it belongs in it or in front of it. */
+static void count_passed(const struct vs_fdb *fdb, uint32_t at, int by)
+{
+	uint8_t *n = passed(fdb, at);
+
+	__atomic_store_n(n, (uint8_t)(*n + by), __ATOMIC_RELAXED);
 }
 
 /* The address is in the table at @e already. */
@@ -139,26 +245,23 @@ enum vs_fdb_learnt vs_fdb_learn(struct vs_fdb *fdb, uint16_t fid, const struct r
 				uint16_t port, enum vs_fdb_kind kind, uint32_t now_s,
 				uint16_t *ret_old)
 {
-	struct key key = make_key(fid, mac);
-	int32_t slot = rte_hash_lookup(fdb->hash, &key);
-	struct vs_fdb_entry *e;
+	const uint64_t key = make_key(fid, mac);
+	struct slot *slot = find(fdb, key);
+	uint32_t at = home_of(fdb, key);
+	uint32_t n;
 
-	if (slot >= 0)
-		return relearn(fdb, &fdb->entry[slot], port, kind, now_s, ret_old);
-	if (fdb->used == fdb->size)
+	if (slot)
+		return relearn(fdb, &slot->entry, port, kind, now_s, ret_old);
+	slot = fdb->used == fdb->size || key == NO_KEY ? NULL : find_place(fdb, key, &n);
+	if (!slot)
 		return VS_FDB_FULL;
-
-	/*
-	 * The key becomes visible before its slot is filled in. An unused slot holds
-	 * VS_FDB_NO_PORT, so a worker that comes in between takes the address for unknown.
-	 */
-	slot = rte_hash_add_key(fdb->hash, &key);
-	if (slot < 0)
-		return VS_FDB_FULL;
-	e = &fdb->entry[slot];
-	e->kind = (uint8_t)kind;
-	e->seen = now_s;
-	__atomic_store_n(&e->port, port, __ATOMIC_RELEASE);
+	for (; n > 0; n--, at = (at + 1) & fdb->mask)
+		count_passed(fdb, at, 1);
+	slot->entry.kind = (uint8_t)kind;
+	slot->entry.seen = now_s;
+	__atomic_store_n(&slot->entry.port, port, __ATOMIC_RELAXED);
+	/* Whoever finds the key finds the rest. */
+	__atomic_store_n(&slot->key, key, __ATOMIC_RELEASE);
 	fdb->used++;
 	return VS_FDB_NEW;
 }
@@ -187,42 +290,43 @@ bool vs_fdb_matches(const struct vs_fdb_filter *f, uint16_t fid, const struct rt
 	return false;
 }
 
-/* Take the key of a used slot out of the hash; the slot is not free before a grace period. */
-static void forget_key(struct vs_fdb *fdb, int32_t slot)
+/* Take the key out of a slot, which is not free before a grace period. */
+static void forget_key(const struct vs_fdb *fdb, uint32_t number)
 {
-	void *at = NULL;
-	struct key key;
+	struct slot *slot = slot_at(fdb, number);
+	uint32_t at = home_of(fdb, slot->key);
 
-	/* Neither can fail: the slot was found by walking the table, and only we write it. */
-	if (rte_hash_get_key_with_position(fdb->hash, slot, &at))
-		return;
-	memcpy(&key, at, sizeof(key));
-	(void)rte_hash_del_key(fdb->hash, &key);
+	for (; at != number / LINE_SLOTS; at = (at + 1) & fdb->mask)
+		count_passed(fdb, at, -1);
+	__atomic_store_n(&slot->key, NO_KEY, __ATOMIC_RELAXED);
+}
+
+/* Does the filter name what is in @slot? */
+static bool is_picked(const struct slot *slot, const struct vs_fdb_filter *filter)
+{
+	const struct rte_ether_addr mac = mac_of(slot->key);
+
+	return slot->key != NO_KEY &&
+	       vs_fdb_matches(filter, fid_of(slot->key), &mac, &slot->entry);
 }
 
 /* Note the slots that the filter names in @fdb->retired. Return: how many. */
 static uint32_t pick(struct vs_fdb *fdb, const struct vs_fdb_filter *filter)
 {
-	struct key wanted = make_key(filter->fid, &filter->mac);
-	const void *raw;
 	uint32_t n = 0;
-	uint32_t next = 0;
-	void *data;
-	int32_t slot;
+	uint32_t i;
 
 	if (filter->what == VS_FDB_ADDRESS) {
-		slot = rte_hash_lookup(fdb->hash, &wanted);
-		if (slot >= 0)
-			fdb->retired[n++] = slot;
+		const struct slot *slot = find(fdb, make_key(filter->fid, &filter->mac));
+
+		/* A line has as many slots as fill it. */
+		if (slot)
+			fdb->retired[n++] = (uint32_t)(slot - fdb->line->slot);
 		return n;
 	}
-	/* Not removed while iterating: that may move another key to a place already passed. */
-	while ((slot = rte_hash_iterate(fdb->hash, &raw, &data, &next)) >= 0) {
-		const struct key *key = raw;
-
-		if (vs_fdb_matches(filter, key->fid, &key->mac, &fdb->entry[slot]))
-			fdb->retired[n++] = slot;
-	}
+	for (i = 0; i < slots_of(fdb); i++)
+		if (is_picked(slot_at(fdb, i), filter))
+			fdb->retired[n++] = i;
 	return n;
 }
 
@@ -235,18 +339,14 @@ uint32_t vs_fdb_remove(struct vs_fdb *fdb, const struct vs_fdb_filter *filter,
 	if (n == 0)
 		return 0;
 	for (i = 0; i < n; i++) {
-		struct vs_fdb_entry *e = &fdb->entry[fdb->retired[i]];
-
 		if (removed)
-			removed(e, ctx);
+			removed(&slot_at(fdb, fdb->retired[i])->entry, ctx);
 		forget_key(fdb, fdb->retired[i]);
 	}
 	renew_generation(fdb);
 	vs_rcu_synchronize(fdb->rcu);
-	for (i = 0; i < n; i++) {
-		fdb->entry[fdb->retired[i]].port = VS_FDB_NO_PORT;
-		(void)rte_hash_free_key_with_position(fdb->hash, fdb->retired[i]);
-	}
+	for (i = 0; i < n; i++)
+		slot_at(fdb, fdb->retired[i])->entry.port = VS_FDB_NO_PORT;
 	fdb->used -= n;
 	return n;
 }
@@ -256,16 +356,15 @@ int vs_fdb_walk(const struct vs_fdb *fdb,
 			     const struct vs_fdb_entry *e, void *ctx),
 		void *ctx)
 {
-	uint32_t next = 0;
-	const void *raw;
-	void *data;
-	int32_t slot;
+	uint32_t i;
 	int err = 0;
 
-	while (err == 0 && (slot = rte_hash_iterate(fdb->hash, &raw, &data, &next)) >= 0) {
-		const struct key *key = raw;
+	for (i = 0; i < slots_of(fdb) && err == 0; i++) {
+		const struct slot *slot = slot_at(fdb, i);
+		const struct rte_ether_addr mac = mac_of(slot->key);
 
-		err = visit(key->fid, &key->mac, &fdb->entry[slot], ctx);
+		if (slot->key != NO_KEY)
+			err = visit(fid_of(slot->key), &mac, &slot->entry, ctx);
 	}
 	return err;
 }

@@ -44,7 +44,8 @@ enum vs_fdb_kind {
 /** struct vs_fdb_entry - what the table knows of an address */
 struct vs_fdb_entry {
 	uint16_t port;
-	uint8_t kind;  /* enum vs_fdb_kind */
+	uint8_t kind;   /* enum vs_fdb_kind */
+	uint8_t passed; /* of the table's own: see fdb.c */
 	uint32_t seen; /* second in which a frame from it was last seen (vs_clock_seconds) */
 };
 
