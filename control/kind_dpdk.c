@@ -79,6 +79,53 @@ static int set(struct vs_port *port, const struct vs_port_change *c, struct vs_f
 	return err ? vs_fail_set(fail, err, VS_ATTR_MTU, "%s", why.text) : 0;
 }
 
+/** struct rows - filters that are being collected */
+struct rows {
+	struct vs_rules_filter *filter;
+	unsigned int n;
+};
+
+static void collect(uint16_t port, const struct rte_ether_addr *mac, uint16_t vid, void *ctx)
+{
+	struct rows *rows = ctx;
+
+	if (rows->n == VS_RULES_FILTERS_MAX)
+		return;
+	rows->filter[rows->n++] = (struct vs_rules_filter){.mac = *mac, .vid = vid, .port = port};
+}
+
+static int sort(struct vs_port *port, bool *ret_changed, struct vs_fail *fail)
+{
+	static struct vs_rules_filter filter[VS_RULES_FILTERS_MAX]; /* control thread only */
+	struct rows rows = {.filter = filter};
+	struct vs_dpdk_wish wish = {.filter = filter, .vid = port->vlans.vid};
+	struct vs_dpdk_why why;
+	int err;
+
+	if (model_vmq_is_sorted(port->sw)) {
+		model_vmq_each_wish(port->sw, collect, &rows);
+		wish.sorting = VS_DPDK_SORT_ON;
+		wish.n = rows.n;
+	}
+	err = vs_dpdk_sort(port->dev, &wish, ret_changed, &why);
+	return err ? vs_fail_set(fail, err, VS_ATTR_VMQ, "%s", why.text) : 0;
+}
+
+static bool judge(struct vs_port *port, uint64_t astray)
+{
+	return vs_dpdk_judge(port->dev, astray);
+}
+
+static unsigned int queues_max(const struct vs_port *port)
+{
+	return vs_dpdk_queues_max(port->dev);
+}
+
+static uint16_t owner(const struct vs_port *port, unsigned int pair)
+{
+	return vs_dpdk_owner(port->dev, pair);
+}
+
 static void info(const struct vs_port *port, struct vs_port_view *view)
 {
 	static struct vs_dpdk_info dpdk; /* the view points into it; control thread only */
@@ -126,4 +173,10 @@ const struct vs_kind_ops vs_kind_dpdk = {
 	.device_mtu = device_mtu,
 	.test = test,
 	.quarantined = quarantined,
+	.sort = sort,
+	.judge = judge,
+	.sorter = "flow",
+	.sorter_text = "the card sorts, by flow rules, into hw queues of their own",
+	.queues_max = queues_max,
+	.owner = owner,
 };

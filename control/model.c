@@ -100,6 +100,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 	model_drain(ctx);
 	model_events_lost(ctx);
 	model_age(ctx);
+	model_vmq_watch(ctx);
 	model_capture_sweep(ctx);
 	model_place_sample(ctx);
 	model_uplinks_test(ctx);

@@ -418,7 +418,7 @@ enum vs_notice_type {
 	VS_NOTICE_CONFIRMED,
 	VS_NOTICE_ROLLED_BACK,
 	VS_NOTICE_EVENTS_LOST,
-	VS_NOTICE_MTU, /* a port wants longer frames than its network carries */
+	VS_NOTICE_MTU,         /* a port wants longer frames than its network carries */
 	VS_NOTICE_QUARANTINED, /* an uplink claims an offload that it does not do */
 	VS_NOTICE_RELEASED,    /* now it does it */
 };

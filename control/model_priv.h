@@ -387,6 +387,9 @@ bool model_vmq_is_sorted(const struct vs_switch *sw);
  */
 void model_vmq_sort(struct vs_model *m);
 
+/** model_vmq_watch() - once a second: does what sorts before the switch do it right? */
+void model_vmq_watch(struct vs_model *m);
+
 /** model_vmq_free() - those of a snapshot. */
 void model_vmq_free(struct vs_conf *conf);
 

@@ -130,6 +130,13 @@ struct vs_kind_ops {
 	/** Uplinks that sort: whose queue @pair is, or VS_VMQ_DEFAULT. */
 	uint16_t (*owner)(const struct vs_port *port, unsigned int pair);
 
+	/**
+	 * Uplinks that sort: once a second, is what sorts not believed any more? @astray: frames
+	 * that came by a port's queue and are not for it. If so, sort() fails from then on. NULL:
+	 * it always is.
+	 */
+	bool (*judge)(struct vs_port *port, uint64_t astray);
+
 	/** Bytes of a frame without its header, where the device decides; NULL: the user does. */
 	uint32_t (*device_mtu)(const struct vs_port *port);
 };

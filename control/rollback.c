@@ -251,7 +251,8 @@ static bool takes_all(const struct object *o)
 
 static void restore_switch(struct way *way, const struct object *o)
 {
-	static const enum vs_attr plain[] = {VS_ATTR_FDB_SIZE, VS_ATTR_FDB_AGEING, VS_ATTR_MTU};
+	static const enum vs_attr plain[] = {VS_ATTR_FDB_SIZE, VS_ATTR_FDB_AGEING, VS_ATTR_MTU,
+					     VS_ATTR_VMQ, VS_ATTR_VMQ_QUEUES};
 	bool changes = false;
 	unsigned int i;
 
@@ -317,6 +318,7 @@ static void restore_port(struct way *way, const struct object *o)
 		VS_ATTR_SWITCH,    VS_ATTR_MAC,      VS_ATTR_VM,         VS_ATTR_MTU,
 		VS_ATTR_LINK,      VS_ATTR_MAX_MACS, VS_ATTR_PRIORITY,   VS_ATTR_CLUSTER,
 		VS_ATTR_STORM_PPS, VS_ATTR_ADDRS,    VS_ATTR_MODERATION, VS_ATTR_PLACE,
+		VS_ATTR_VMQ_WEIGHT,
 	};
 	bool changes = false;
 	unsigned int i;

@@ -3,6 +3,7 @@
 
 #include "dataplane/core/limits.h"
 
+#include <rte_branch_prediction.h>
 #include <rte_common.h>
 #include <rte_malloc.h>
 #include <rte_random.h>
@@ -18,7 +19,7 @@ enum {
 	PASSED_MAX = UINT8_MAX,
 };
 
-/* The broadcast address: no frame comes from it, and where one to it goes is not asked here. */
+/* The key of a free place. It is that of the broadcast address in the last fid: no table has it. */
 #define NO_KEY UINT64_MAX
 
 /* A place for an address, and what is known of it. */
@@ -27,16 +28,11 @@ struct slot {
 	struct vs_fdb_entry entry;
 };
 
-/* A cache line of places. Its first entry counts the keys that passed it (struct vs_fdb_entry). */
-struct line {
-	struct slot slot[LINE_SLOTS];
-} __rte_cache_aligned;
-
-_Static_assert(sizeof(struct line) == RTE_CACHE_LINE_SIZE, "one look, one cache line");
+_Static_assert(LINE_SLOTS * sizeof(struct slot) == RTE_CACHE_LINE_SIZE, "a line is one to caches");
 
 struct vs_fdb {
 	struct vs_fdb_head head;
-	struct line *line;
+	struct slot *slot; /* LINE_SLOTS to a line */
 	uint64_t seed[4];
 	uint32_t mask;   /* lines - 1; these are a power of two */
 	uint32_t probes; /* lines in which a key may lie: LINES_MAX, or all */
@@ -108,14 +104,16 @@ static uint32_t home_of(const struct vs_fdb *fdb, uint64_t key)
 	return (uint32_t)scramble(fdb, key) & fdb->mask;
 }
 
-static uint8_t *passed(const struct vs_fdb *fdb, uint32_t at)
+/* The places of line @at. */
+static struct slot *line_of(const struct vs_fdb *fdb, uint32_t at)
 {
-	return &fdb->line[at].slot[0].entry.passed;
+	return &fdb->slot[(size_t)at * LINE_SLOTS];
 }
 
-static struct slot *slot_at(const struct vs_fdb *fdb, uint32_t number)
+/* How many keys lie behind line @at although they belong in it or in front of it. */
+static uint8_t *passed(const struct vs_fdb *fdb, uint32_t at)
 {
-	return &fdb->line[number / LINE_SLOTS].slot[number % LINE_SLOTS];
+	return &line_of(fdb, at)->entry.passed;
 }
 
 int vs_fdb_new(const struct vs_rcu *rcu, uint32_t size, struct vs_fdb **ret_fdb)
@@ -138,12 +136,12 @@ int vs_fdb_new(const struct vs_rcu *rcu, uint32_t size, struct vs_fdb **ret_fdb)
 	fdb->probes = RTE_MIN(lines, (uint32_t)LINES_MAX);
 	for (i = 0; i < RTE_DIM(fdb->seed); i++)
 		fdb->seed[i] = rte_rand() | (i & 1);
-	fdb->line = rte_malloc("vs_fdb", lines * sizeof(*fdb->line), RTE_CACHE_LINE_SIZE);
+	fdb->slot = rte_malloc("vs_fdb", slots_of(fdb) * sizeof(*fdb->slot), RTE_CACHE_LINE_SIZE);
 	fdb->retired = calloc(size, sizeof(*fdb->retired));
-	if (!fdb->line || !fdb->retired)
+	if (!fdb->slot || !fdb->retired)
 		goto err;
-	for (i = 0; i < lines * LINE_SLOTS; i++)
-		*slot_at(fdb, i) = (struct slot){.key = NO_KEY, .entry.port = VS_FDB_NO_PORT};
+	for (i = 0; i < slots_of(fdb); i++)
+		fdb->slot[i] = (struct slot){.key = NO_KEY, .entry.port = VS_FDB_NO_PORT};
 	*ret_fdb = fdb;
 	return 0;
 
@@ -156,7 +154,7 @@ void vs_fdb_free(struct vs_fdb *fdb)
 {
 	if (!fdb)
 		return;
-	rte_free(fdb->line);
+	rte_free(fdb->slot);
 	free(fdb->retired);
 	free(fdb);
 }
@@ -168,12 +166,14 @@ static struct slot *find(const struct vs_fdb *fdb, uint64_t key)
 	uint32_t n;
 	uint32_t i;
 
+	if (unlikely(key == NO_KEY))
+		return NULL;
 	for (n = 0; n < fdb->probes; n++) {
-		struct line *line = &fdb->line[at];
+		struct slot *slot = line_of(fdb, at);
 
 		for (i = 0; i < LINE_SLOTS; i++)
-			if (__atomic_load_n(&line->slot[i].key, __ATOMIC_ACQUIRE) == key)
-				return &line->slot[i];
+			if (__atomic_load_n(&slot[i].key, __ATOMIC_ACQUIRE) == key)
+				return &slot[i];
 		if (__atomic_load_n(passed(fdb, at), __ATOMIC_RELAXED) == 0)
 			return NULL;
 		at = (at + 1) & fdb->mask;
@@ -197,12 +197,12 @@ static struct slot *find_place(const struct vs_fdb *fdb, uint64_t key, uint32_t 
 	uint32_t i;
 
 	for (n = 0; n < fdb->probes; n++) {
-		struct line *line = &fdb->line[at];
+		struct slot *slot = line_of(fdb, at);
 
 		for (i = 0; i < LINE_SLOTS; i++) {
-			if (line->slot[i].key == NO_KEY) {
+			if (slot[i].key == NO_KEY) {
 				*ret_passed = n;
-				return &line->slot[i];
+				return &slot[i];
 			}
 		}
 		if (*passed(fdb, at) == PASSED_MAX)
@@ -212,7 +212,6 @@ static struct slot *find_place(const struct vs_fdb *fdb, uint64_t key, uint32_t 
 	return NULL;
 }
 
-/* One key more, or less, lies behind line @at although it belongs in it or in front of it. */
 static void count_passed(const struct vs_fdb *fdb, uint32_t at, int by)
 {
 	uint8_t *n = passed(fdb, at);
@@ -290,10 +289,10 @@ bool vs_fdb_matches(const struct vs_fdb_filter *f, uint16_t fid, const struct rt
 	return false;
 }
 
-/* Take the key out of a slot, which is not free before a grace period. */
+/* Take the key out of a slot, which is not used again before a grace period. */
 static void forget_key(const struct vs_fdb *fdb, uint32_t number)
 {
-	struct slot *slot = slot_at(fdb, number);
+	struct slot *slot = &fdb->slot[number];
 	uint32_t at = home_of(fdb, slot->key);
 
 	for (; at != number / LINE_SLOTS; at = (at + 1) & fdb->mask)
@@ -306,8 +305,7 @@ static bool is_picked(const struct slot *slot, const struct vs_fdb_filter *filte
 {
 	const struct rte_ether_addr mac = mac_of(slot->key);
 
-	return slot->key != NO_KEY &&
-	       vs_fdb_matches(filter, fid_of(slot->key), &mac, &slot->entry);
+	return slot->key != NO_KEY && vs_fdb_matches(filter, fid_of(slot->key), &mac, &slot->entry);
 }
 
 /* Note the slots that the filter names in @fdb->retired. Return: how many. */
@@ -319,13 +317,12 @@ static uint32_t pick(struct vs_fdb *fdb, const struct vs_fdb_filter *filter)
 	if (filter->what == VS_FDB_ADDRESS) {
 		const struct slot *slot = find(fdb, make_key(filter->fid, &filter->mac));
 
-		/* A line has as many slots as fill it. */
 		if (slot)
-			fdb->retired[n++] = (uint32_t)(slot - fdb->line->slot);
+			fdb->retired[n++] = (uint32_t)(slot - fdb->slot);
 		return n;
 	}
 	for (i = 0; i < slots_of(fdb); i++)
-		if (is_picked(slot_at(fdb, i), filter))
+		if (is_picked(&fdb->slot[i], filter))
 			fdb->retired[n++] = i;
 	return n;
 }
@@ -340,13 +337,13 @@ uint32_t vs_fdb_remove(struct vs_fdb *fdb, const struct vs_fdb_filter *filter,
 		return 0;
 	for (i = 0; i < n; i++) {
 		if (removed)
-			removed(&slot_at(fdb, fdb->retired[i])->entry, ctx);
+			removed(&fdb->slot[fdb->retired[i]].entry, ctx);
 		forget_key(fdb, fdb->retired[i]);
 	}
 	renew_generation(fdb);
 	vs_rcu_synchronize(fdb->rcu);
 	for (i = 0; i < n; i++)
-		slot_at(fdb, fdb->retired[i])->entry.port = VS_FDB_NO_PORT;
+		fdb->slot[fdb->retired[i]].entry.port = VS_FDB_NO_PORT;
 	fdb->used -= n;
 	return n;
 }
@@ -360,7 +357,7 @@ int vs_fdb_walk(const struct vs_fdb *fdb,
 	int err = 0;
 
 	for (i = 0; i < slots_of(fdb) && err == 0; i++) {
-		const struct slot *slot = slot_at(fdb, i);
+		const struct slot *slot = &fdb->slot[i];
 		const struct rte_ether_addr mac = mac_of(slot->key);
 
 		if (slot->key != NO_KEY)

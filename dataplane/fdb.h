@@ -4,16 +4,39 @@
  *
  * DOC: theory of operation
  *
- * One writer (control), lock-free readers (workers): an rte_hash in its lock-free mode maps the
- * key to a slot number, and the slot holds port and time. A worker finds an entry without a
- * lock, and may do one thing to it: note the second in which the address was last seen, at most
- * once a second. Everything else (learning, moving, ageing, flushing) is done by control, which
- * hears of a new or moved address through the event ring.
+ * One writer (control), lock-free readers (workers). The table is an array of cache lines with
+ * four places each, and a place is all there is of an address: fid and MAC address as one word,
+ * port, kind, time. So a look-up reads one cache line, hit or miss. A place never moves.
  *
- * A removed entry's slot is given back only after a grace period, because a worker may still
- * hold it.
+ *	key --hash--> home line --full?--> the next line, and so on, 64 at most
  *
- * The hash is keyed with a random number: guests choose their addresses, and must not be able
+ * There are twice as many places as the table takes addresses. Full to the brim, 4 of 100 keys
+ * do not lie at home, and one that lies further than a dozen lines away was not seen in any table
+ * tried; if 64 were not enough, the address is not learnt, as if the table were full.
+ *
+ * Each line counts the keys that passed it: those that lie behind it, and whose home is this line
+ * or one in front of it. A look-up ends at the line that no key passed. This takes the place of
+ * marks for removed keys, which would add up.
+ *
+ * What readers see while control writes:
+ *
+ * - A new key is stored last (release), after the counts of the lines it passed and after its
+ *   port, kind and time. Who finds the key (acquire) finds the rest; who does not find it takes the
+ *   address for unknown, as a moment before.
+ * - A key is removed first, then the counts of the lines that it passed go down: only those who
+ *   look for this very key end their search earlier for it. Others' keys are counted for
+ *   themselves.
+ * - A removed key's place is used again only after a grace period (vs_fdb_remove() waits for it,
+ *   and nothing is learnt meanwhile), because a worker may still hold the entry. So no worker
+ *   sees a place change from one address to another.
+ *
+ * A worker finds an entry without a lock, and may do one thing to it: note the second in which the
+ * address was last seen, at most once a second. Everything else (learning, moving, ageing,
+ * flushing) is done by control, which hears of a new or moved address through the event ring.
+ *
+ * A table of another size is another table: built aside and published as a whole.
+ *
+ * The hash is keyed with random numbers: guests choose their addresses, and must not be able
  * to choose them so that they collide.
  */
 #ifndef VS_FDB_H
@@ -41,12 +64,12 @@ enum vs_fdb_kind {
 /** An entry whose port is this or above leads to group port - VS_FDB_GROUP_BASE (core/conf.h). */
 #define VS_FDB_GROUP_BASE VS_PORTS_MAX
 
-/** struct vs_fdb_entry - what the table knows of an address */
+/** struct vs_fdb_entry - what the table knows of an address; @passed is not about the address */
 struct vs_fdb_entry {
 	uint16_t port;
 	uint8_t kind;   /* enum vs_fdb_kind */
-	uint8_t passed; /* of the table's own: see fdb.c */
-	uint32_t seen; /* second in which a frame from it was last seen (vs_clock_seconds) */
+	uint8_t passed; /* of the first place of a line: keys that passed it */
+	uint32_t seen;  /* second in which a frame from it was last seen (vs_clock_seconds) */
 };
 
 /** Outcome of vs_fdb_learn(). */

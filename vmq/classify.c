@@ -39,12 +39,14 @@ enum {
  * @dst, @type:	their head, as words of it are loaded
  * @mask:	which bits of @type: all if it is a tag, else those of the EtherType
  * @port:	whose queue they belong to
+ * @has_key:	a filter might have matched them
  */
 struct run {
 	uint64_t dst;
 	uint32_t type;
 	uint32_t mask;
 	uint16_t port;
+	bool has_key;
 	uint64_t frames;
 	uint64_t bytes;
 };
@@ -93,6 +95,7 @@ static struct run begin(const struct vs_vmq *vmq, const struct vs_pkt *pkt, uint
 	struct run run = {.port = VS_VMQ_DEFAULT};
 	uint64_t key = pkt->drop ? 0 : key_of(pkt, native);
 
+	run.has_key = key;
 	if (key)
 		run.port = vs_vmq_find(vmq, key);
 	if (unlikely(pkt->drop || pkt->hdr_len < HEAD)) {
@@ -114,7 +117,8 @@ static void count(struct vs_ctx *ctx, const struct run *run, uint16_t uplink, ui
 
 	vs_stats_bump(&stats->vmq_frames, run->frames);
 	vs_stats_bump(&stats->vmq_bytes, run->bytes);
-	if (unlikely(owner != VS_VMQ_DEFAULT && owner != run->port))
+	/* Cards differ in what a strange tag is: such frames must not discredit one. */
+	if (unlikely(owner != VS_VMQ_DEFAULT && owner != run->port && run->has_key))
 		vs_stats_bump(&ctx->port_stats[owner]->vmq_astray, run->frames);
 }
 

@@ -6,10 +6,10 @@
  * vsgen: a load generator of many guests in one thread.
  *
  * Files: opt (command line), setup (guests up), frame (what frames look like), flow (who sends to
- * whom, sequence numbers), stamp (frames in place), stream (TCP segments that may be merged), tx and
- * rx (guests' data path), iface (stations on interfaces), load (pacing and the loop), trial (windows and totals), report (JSON out),
- * command (JSON in), hist (latency), probe (cache line between two CPUs), null (back end that does
- * nothing), clock (time, CPUs).
+ * whom, sequence numbers), stamp (frames in place), stream (TCP segments that may be merged), tx
+ * and rx (guests' data path), iface (stations on interfaces), load (pacing and the loop), trial
+ * (windows and totals), report (JSON out), command (JSON in), hist (latency), probe (cache line
+ * between two CPUs), null (back end that does nothing), clock (time, CPUs).
  *
  * What sends and receives is a guest, or an interface; "guest" with a number means either.
  * A frame carries a stamp behind its headers. All times are TSC cycles unless a name says ns.
@@ -37,9 +37,9 @@
 #define GEN_STREAM_FRAME 1514u
 #define GEN_MAX_STREAMS 1024u
 #define GEN_MAX_FLOWS 65535u
-#define GEN_TURN 32u         /* frames of a flow that are sent at a time */
-#define GEN_PIECE 4096u      /* of a long frame, one descriptor */
-#define GEN_MAX_DESCS 20u    /* of one chain */
+#define GEN_TURN 32u      /* frames of a flow that are sent at a time */
+#define GEN_PIECE 4096u   /* of a long frame, one descriptor */
+#define GEN_MAX_DESCS 20u /* of one chain */
 #define GEN_BURST 64u
 #define GEN_MAX_BUFS 256u /* of one burst of received frames */
 #define GEN_MAX_GAPS 32u
@@ -73,7 +73,7 @@ struct gen_opt {
 	uint32_t pairs;
 	uint32_t ring;
 	uint32_t macs;
-	uint32_t size; /* bytes without FCS; of all but GEN_SIZE_IMIX */
+	uint32_t size;    /* bytes without FCS; of all but GEN_SIZE_IMIX */
 	uint32_t streams; /* flows from one queue pair of a guest to another guest */
 	uint32_t turn;    /* closed loop: frames of a flow that are sent at a time */
 	uint32_t check;

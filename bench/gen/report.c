@@ -132,8 +132,7 @@ json_t *gen_report_counts(const struct gen_count *a, const struct gen_count *b, 
 		(json_int_t)(b->bytes - a->bytes), "seconds", seconds, "gen_busy",
 		seconds > 0 ? (double)busy / (seconds * hz) : 0.0, "rx_busy",
 		seconds > 0 ? (double)(b->rx_busy - a->rx_busy) / (seconds * hz) : 0.0,
-		"cycles_per_frame",
-		received ? (double)busy / (double)received : 0.0, "steal",
+		"cycles_per_frame", received ? (double)busy / (double)received : 0.0, "steal",
 		gen_clock_steal_share(b->steal_ticks - a->steal_ticks, seconds));
 }
 

@@ -184,8 +184,8 @@ static int check_tso(const struct gen *g, uint64_t features)
 		json_array_append_new(missing, json_string(bits[i].name));
 		at += (size_t)snprintf(text + at, sizeof(text) - at, " %s", bits[i].name);
 	}
-	gen_report(json_pack("{s:s, s:s+, s:o}", "event", "error", "error",
-			     what[g->opt.size_kind], text, "missing", missing));
+	gen_report(json_pack("{s:s, s:s+, s:o}", "event", "error", "error", what[g->opt.size_kind],
+			     text, "missing", missing));
 	return -ENOTSUP;
 }
 

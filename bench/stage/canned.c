@@ -2,6 +2,9 @@
 /* The canned bursts. */
 #include "bench/stage/stage.h"
 
+#include <rte_ip.h>
+#include <rte_tcp.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,17 +12,23 @@
 /* clang-format off */
 const struct vss_case vss_cases[] = {
 	{"unicast-64", "32 frames of 64 bytes to one port, addresses learnt",
-	 64, VSS_TO_ONE, VSS_SOURCE_LEARNT, true},
+	 64, VSS_TO_ONE, VSS_SOURCE_LEARNT, true, VSS_NO_STREAM},
 	{"unicast-1514", "32 frames of 1514 bytes to one port, addresses learnt",
-	 1514, VSS_TO_ONE, VSS_SOURCE_LEARNT, false},
+	 1514, VSS_TO_ONE, VSS_SOURCE_LEARNT, false, VSS_NO_STREAM},
 	{"unicast-9000", "32 frames of 9000 bytes to one port, in merged buffers of 1536 bytes",
-	 9000, VSS_TO_ONE, VSS_SOURCE_LEARNT, false},
+	 9000, VSS_TO_ONE, VSS_SOURCE_LEARNT, false, VSS_NO_STREAM},
 	{"spread-64", "32 frames of 64 bytes to 8 ports in turn, addresses learnt",
-	 64, VSS_TO_EACH, VSS_SOURCE_LEARNT, false},
+	 64, VSS_TO_EACH, VSS_SOURCE_LEARNT, false, VSS_NO_STREAM},
 	{"flood-64", "32 broadcasts of 64 bytes, each to 8 ports",
-	 64, VSS_TO_ALL, VSS_SOURCE_LEARNT, false},
+	 64, VSS_TO_ALL, VSS_SOURCE_LEARNT, false, VSS_NO_STREAM},
 	{"learn-64", "32 frames of 64 bytes to one port, each from an unknown address",
-	 64, VSS_TO_ONE, VSS_SOURCE_NEW, false},
+	 64, VSS_TO_ONE, VSS_SOURCE_NEW, false, VSS_NO_STREAM},
+	{"stream-merged", "32 TCP segments of 1514 bytes from a wire to one port: merged into one",
+	 1514, VSS_TO_ONE, VSS_SOURCE_LEARNT, false, VSS_MERGED},
+	{"stream-apart", "the same, merging switched off",
+	 1514, VSS_TO_ONE, VSS_SOURCE_LEARNT, false, VSS_APART},
+	{"stream-mixed", "32 TCP segments of 1514 bytes, each of another flow: none to merge",
+	 1514, VSS_TO_ONE, VSS_SOURCE_LEARNT, false, VSS_MIXED},
 };
 /* clang-format on */
 const size_t vss_n_cases = RTE_DIM(vss_cases);
@@ -36,6 +45,8 @@ const struct vss_case *vss_case_find(const char *name)
 
 unsigned int vss_case_copies(const struct vss_case *kind)
 {
+	if (kind->stream == VSS_MERGED)
+		return 1;
 	return kind->target == VSS_TO_ALL ? VSS_FRAMES * VSS_RECEIVERS : VSS_FRAMES;
 }
 
@@ -62,6 +73,39 @@ static struct rte_ether_addr destination(const struct vss_case *kind, unsigned i
 	return vss_mac(1);
 }
 
+/* IPv4 and TCP headers, checksums right, of segment @i; the payload is there. */
+static void write_segment(const struct vss_case *kind, unsigned int i, uint8_t *at)
+{
+	const uint32_t ip_len = kind->len - (uint32_t)sizeof(struct rte_ether_hdr);
+	struct rte_ipv4_hdr *ip = (void *)(at + sizeof(struct rte_ether_hdr));
+	struct rte_tcp_hdr *tcp = (void *)(ip + 1);
+	const uint32_t payload = ip_len - (uint32_t)(sizeof(*ip) + sizeof(*tcp));
+	const uint16_t port = (uint16_t)(40000 + (kind->stream == VSS_MIXED ? i : 0));
+
+	at[12] = RTE_ETHER_TYPE_IPV4 >> 8;
+	at[13] = RTE_ETHER_TYPE_IPV4 & UINT8_MAX;
+	*ip = (struct rte_ipv4_hdr){
+		.version_ihl = RTE_IPV4_VHL_DEF,
+		.total_length = rte_cpu_to_be_16((uint16_t)ip_len),
+		.packet_id = rte_cpu_to_be_16((uint16_t)i),
+		.fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG),
+		.time_to_live = 64,
+		.next_proto_id = 6,
+		.src_addr = RTE_BE32(RTE_IPV4(10, 0, 0, 1)),
+		.dst_addr = RTE_BE32(RTE_IPV4(10, 0, 0, 2)),
+	};
+	ip->hdr_checksum = rte_ipv4_cksum(ip);
+	*tcp = (struct rte_tcp_hdr){
+		.src_port = rte_cpu_to_be_16(port),
+		.dst_port = RTE_BE16(5001),
+		.sent_seq = rte_cpu_to_be_32(i * payload),
+		.data_off = sizeof(*tcp) / 4 << 4,
+		.tcp_flags = RTE_TCP_ACK_FLAG,
+		.rx_win = RTE_BE16(UINT16_MAX),
+	};
+	tcp->cksum = rte_ipv4_udptcp_cksum(ip, tcp);
+}
+
 static void write_frame(const struct vss_case *kind, unsigned int i, uint8_t *at)
 {
 	struct rte_ether_addr dst = destination(kind, i);
@@ -75,6 +119,8 @@ static void write_frame(const struct vss_case *kind, unsigned int i, uint8_t *at
 	at[13] = 0xb5;
 	for (k = sizeof(struct rte_ether_hdr); k < kind->len; k++)
 		at[k] = (uint8_t)(k + i);
+	if (kind->stream)
+		write_segment(kind, i, at);
 }
 
 int vss_case_prefill(const struct vss_case *kind, struct vsg_guest *driver)

@@ -66,6 +66,14 @@ enum vss_source {
 	VSS_SOURCE_NEW, /* one unknown address per frame, reported in every burst */
 };
 
+/** Are the frames TCP segments from a wire, for receivers that take large frames? */
+enum vss_stream {
+	VSS_NO_STREAM,
+	VSS_MERGED, /* of one flow: they become one frame */
+	VSS_APART,  /* the same, but the receivers' merging is off */
+	VSS_MIXED,  /* each of another flow: there is nothing to merge */
+};
+
 /**
  * struct vss_case - a canned burst
  * @name:	for the command line
@@ -74,6 +82,7 @@ enum vss_source {
  * @target:	destinations
  * @source:	sources
  * @parts:	measure single functions, too: they cost the same in every case
+ * @stream:	what is in the frames
  */
 struct vss_case {
 	const char *name;
@@ -82,6 +91,7 @@ struct vss_case {
 	enum vss_target target;
 	enum vss_source source;
 	bool parts;
+	enum vss_stream stream;
 };
 
 extern const struct vss_case vss_cases[];
@@ -114,6 +124,7 @@ struct vss_world {
 	struct vs_rcu rcu;
 	struct event_base *base;
 	struct event *tick;
+	struct vs_port_ops wire; /* of port 0, if it stands for an uplink */
 	struct vs_guest *port[VSS_PORTS];
 	struct vsg_guest *driver[VSS_PORTS];
 	struct vs_port_stats stats[VSS_PORTS];

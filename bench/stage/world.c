@@ -35,6 +35,9 @@ static int complain(const char *what, int err)
 
 /* ---- the drivers' side */
 
+static const uint64_t takes_tso = 1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_GUEST_CSUM |
+				  1ull << VIRTIO_NET_F_GUEST_TSO4;
+
 static int new_driver(struct vss_world *w, unsigned int i, const char *path)
 {
 	struct vsg_cfg cfg;
@@ -49,6 +52,8 @@ static int new_driver(struct vss_world *w, unsigned int i, const char *path)
 	cfg.indirect_max = 2;
 	cfg.tx_buf_len = w->kind->len + VNET_HDR;
 	cfg.rx_shape[cfg.n_rx_shape - 1] = RX_BUFFER;
+	if (w->kind->stream)
+		cfg.features |= takes_tso;
 	(void)snprintf(cfg.path, sizeof(cfg.path), "%s", path);
 	return vsg_guest_new(&cfg, &w->driver[i]);
 }
@@ -242,6 +247,24 @@ static void ready_schedules(struct vss_world *w)
 	w->ctx->now_s = now_s;
 }
 
+/* As an uplink: what comes from there may be merged. */
+static unsigned int rights_of_wire(void *dev)
+{
+	(void)dev;
+	return VS_OFFLOAD_MERGE;
+}
+
+static void set_streams(struct vss_world *w)
+{
+	unsigned int i;
+
+	w->wire = vs_guest_ops;
+	w->wire.rights = rights_of_wire;
+	w->conf->port[0].ops = &w->wire;
+	for (i = 1; i < VSS_PORTS && w->kind->stream == VSS_APART; i++)
+		w->conf->port[i].offload_off = VS_OFFLOAD_MERGE;
+}
+
 /* The snapshot that control would publish for these ports. */
 static void fill_conf(struct vss_world *w)
 {
@@ -272,6 +295,8 @@ static void fill_conf(struct vss_world *w)
 	};
 	w->conf->vmq = &w->vmq;
 	w->conf->n_vmqs = 1;
+	if (w->kind->stream)
+		set_streams(w);
 	fill_idle(w);
 	w->ctx->conf = w->conf;
 	w->from = &w->conf->port[0];
@@ -392,6 +417,25 @@ void vss_world_free(struct vss_world *w)
 
 /* ---- one burst */
 
+/* Returned frames are taken last in, first out; a stream is to come in its order. */
+static int put_in_order(struct vsg_guest *driver)
+{
+	struct vsg_pair *p = &driver->pair[0];
+	int n = vsg_net_tx_repost(driver, 0, 0); /* takes back what was sent */
+	uint16_t *stock;
+	unsigned int i;
+	uint16_t first = UINT16_MAX;
+
+	if (n < 0 || p->n_stock < VSS_FRAMES)
+		return n < 0 ? n : -ENOBUFS;
+	stock = p->stock + p->n_stock - VSS_FRAMES;
+	for (i = 0; i < VSS_FRAMES; i++)
+		first = RTE_MIN(first, stock[i]);
+	for (i = 0; i < VSS_FRAMES; i++)
+		stock[VSS_FRAMES - 1 - i] = (uint16_t)(first + i);
+	return 0;
+}
+
 int vss_world_offer(struct vss_world *w)
 {
 	struct vs_event event[EVENTS];
@@ -414,6 +458,9 @@ int vss_world_offer(struct vss_world *w)
 
 		(void)vs_fdb_remove(w->scratch, &all, NULL, NULL);
 	}
+	n = w->kind->stream ? put_in_order(w->driver[0]) : 0;
+	if (n < 0)
+		return complain("the sender's frames", n);
 	n = vsg_net_tx_repost(w->driver[0], 0, VSS_FRAMES);
 	if (n >= 0 && n != VSS_FRAMES)
 		n = -ENOBUFS;

@@ -158,7 +158,7 @@ class Session:
             return False
         if ours and not stands(workload):
             return False
-        if workload.merges and not ours or peer.merge and not workload.merges:
+        if workload.merges and not ours or getattr(peer, "merge", "") and not workload.merges:
             return False
         if workload.way not in peer.ways or (workload.static and not peer.enters):
             return False

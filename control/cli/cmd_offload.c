@@ -35,7 +35,8 @@ static const struct cli_choice fates[] = {
 	{NULL, 0},
 };
 
-static void put_cans(struct out *o, enum out_where where, const char *key, const char *label, uint64_t bits)
+static void put_cans(struct out *o, enum out_where where, const char *key, const char *label,
+		     uint64_t bits)
 {
 	json_t *array = json_array();
 	const struct cli_choice *c;

@@ -8,7 +8,7 @@ static const struct cli_arg show_args[] = {
 
 static const struct cli_arg set_args[] = {
 	{NULL, "SWITCH", CLI_WORD, CLI_MUST, VS_ATTR_NAME, .help = "whose queues"},
-	{NULL, "MODE", CLI_CHOICE, CLI_MAY, VS_ATTR_VMQ, cli_vmq_modes,
+	{NULL, "MODE", CLI_CHOICE, CLI_MUST, VS_ATTR_VMQ, cli_vmq_modes,
 	 .help = "off: every frame takes the full way; on: sort, by what does it best; soft: sort, by "
 		 "the switch alone"},
 	{"queues", "N|all", CLI_NUMBER, CLI_MAY, VS_ATTR_VMQ_QUEUES, cli_vmq_queues,

@@ -110,7 +110,8 @@ static int check_complete(struct cli *cli)
 				       arg->word ? " " : "", arg->value);
 			return -EINVAL;
 		}
-		change |= given && arg->need == CLI_MAY;
+		/* A word that must be there says which object, a choice what becomes of it. */
+		change |= given && (arg->need == CLI_MAY || arg->type == CLI_CHOICE);
 		if (arg->need == CLI_MAY)
 			words_accept(&acc, "", arg->word ? arg->word : "", arg->value);
 	}

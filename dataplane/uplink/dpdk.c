@@ -82,6 +82,7 @@ static void adopt(struct vs_dpdk *dpdk, const struct vs_dpdk_plan *plan, struct 
 	dpdk->plan = *plan;
 	dpdk->pool = pool;
 	dpdk->queues = plan->queues;
+	vs_rules_set_queues(&dpdk->flow, plan->queues);
 	dpdk->room = plan->room;
 	dpdk->mtu = plan->mtu;
 	vs_dpdk_test_apply(dpdk);
@@ -118,6 +119,7 @@ static struct vs_dpdk *new_object(const struct vs_dpdk_env *env,
 	dpdk->port = config->port;
 	dpdk->changed = config->changed;
 	dpdk->ctx = config->ctx;
+	vs_rules_init(&dpdk->flow, &vs_dpdk_flow_nic, dpdk);
 	(void)snprintf(dpdk->name, sizeof(dpdk->name), "%s", config->name);
 	(void)snprintf(dpdk->devargs, sizeof(dpdk->devargs), "%s", config->devargs);
 	dpdk->tick = event_new(env->base, -1, EV_PERSIST, on_tick, dpdk);
@@ -264,6 +266,17 @@ int vs_dpdk_set_mtu(struct vs_dpdk *dpdk, uint32_t mtu, struct vs_dpdk_why *ret_
 	err = restart(dpdk, &plan, ret_why);
 	if (dpdk->state != before)
 		dpdk->changed(dpdk->ctx);
+	return err;
+}
+
+int vs_dpdk_set_queues(struct vs_dpdk *dpdk, unsigned int queues, struct vs_dpdk_why *ret_why)
+{
+	struct vs_dpdk_plan plan;
+	int err;
+
+	err = vs_dpdk_plan_make(dpdk, queues, dpdk->mtu, &plan, ret_why);
+	if (!err && plan.queues != dpdk->queues)
+		err = restart(dpdk, &plan, ret_why);
 	return err;
 }
 

@@ -345,6 +345,7 @@ void vs_dpdk_dev_stop(struct vs_dpdk *dpdk)
 	uint16_t n;
 	int err;
 
+	vs_dpdk_rules_drop(dpdk);
 	vs_dpdk_ops_drain(dpdk);
 	/* What lies in the device's queues; it may go on receiving, so not without an end. */
 	for (queue = 0; queue < dpdk->queues && dpdk->state != VS_DPDK_GONE; queue++) {

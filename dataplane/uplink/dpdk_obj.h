@@ -4,6 +4,7 @@
 #define VS_UPLINK_DPDK_OBJ_H
 
 #include "dataplane/core/trylock.h"
+#include "dataplane/uplink/rules.h"
 #include "dataplane/uplink/uplink.h"
 
 #include <rte_dev.h>
@@ -20,11 +21,17 @@ struct event;
  *		at rx_done
  * @n:		how many there are
  * @unusual:	one of those before @next is no single buffer of the uplink's own pool
+ * @shut:	control: nothing is taken from it for now
+ * @fetched:	frames that the device ever gave
+ * @dry:	how often it gave none
  */
 struct vs_dpdk_rxq {
 	uint16_t next;
 	uint16_t n;
 	bool unusual;
+	uint8_t shut;
+	uint64_t fetched;
+	uint64_t dry;
 	struct rte_mbuf *mbuf[VS_BURST_MAX];
 } __rte_cache_aligned;
 
@@ -135,6 +142,8 @@ struct vs_dpdk {
 	struct event *tick;
 	enum vs_dpdk_state state;
 	struct vs_dpdk_plan plan;
+	struct vs_rules flow;
+	bool sorts; /* it was given queues for it */
 	struct vs_dpdk_host_if host_if;
 	uint32_t mtu_max;
 	bool attached;
@@ -144,7 +153,7 @@ struct vs_dpdk {
 	char name[VS_NAME_MAX];
 	char driver[32];
 	char stopped_why[120];
-	unsigned int quarantine; /* enum vs_offload: claimed, and not done */
+	unsigned int quarantine;          /* enum vs_offload: claimed, and not done */
 	struct vs_selftest_report tested; /* the last time */
 	void (*changed)(void *ctx);
 	void *ctx;
@@ -241,6 +250,17 @@ int vs_dpdk_dev_start(struct vs_dpdk *dpdk, const struct vs_dpdk_plan *plan,
 
 /** vs_dpdk_dev_stop() - stop it, after fetching what it has received. */
 void vs_dpdk_dev_stop(struct vs_dpdk *dpdk);
+
+/** vs_dpdk_set_queues() - start it anew with @queues hw queues. As vs_dpdk_set_mtu(). */
+int vs_dpdk_set_queues(struct vs_dpdk *dpdk, unsigned int queues, struct vs_dpdk_why *ret_why);
+
+/* ---- dpdk_sort.c */
+
+/** What the device does with rules; the card is a struct vs_dpdk. */
+extern const struct vs_rules_nic vs_dpdk_flow_nic;
+
+/** vs_dpdk_rules_drop() - it is about to be stopped: it has no rules any more. */
+void vs_dpdk_rules_drop(struct vs_dpdk *dpdk);
 
 /* ---- dpdk_ops.c */
 

@@ -171,9 +171,19 @@ static bool take_frame(const struct vs_dpdk *dpdk, struct vs_dpdk_rxq *q, struct
 		if (!take_unusual(dpdk, m, burst))
 			return false;
 	}
-	if (__atomic_load_n(&dpdk->verifies, __ATOMIC_RELAXED) && (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == good)
+	if (__atomic_load_n(&dpdk->verifies, __ATOMIC_RELAXED) &&
+	    (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == good)
 		burst->pkt[burst->n - 1].vnet.hdr.flags = VIRTIO_NET_HDR_F_DATA_VALID;
 	return true;
+}
+
+/* For control, which may wait until what is in the queue is through. */
+static void tell_progress(struct vs_dpdk_rxq *q)
+{
+	if (q->n)
+		__atomic_store_n(&q->fetched, q->fetched + q->n, __ATOMIC_RELAXED);
+	else
+		__atomic_store_n(&q->dry, q->dry + 1, __ATOMIC_RELAXED);
 }
 
 static void dpdk_rx(void *dev, unsigned int pair, unsigned int fanout, struct vs_burst *burst)
@@ -186,9 +196,12 @@ static void dpdk_rx(void *dev, unsigned int pair, unsigned int fanout, struct vs
 	if (!__atomic_load_n(&dpdk->running, __ATOMIC_ACQUIRE) || pair >= dpdk->queues)
 		return;
 	q = &dpdk->rxq[pair];
+	if (unlikely(__atomic_load_n(&q->shut, __ATOMIC_ACQUIRE)))
+		return;
 	if (q->next == q->n) {
 		q->next = 0;
 		q->n = rte_eth_rx_burst(dpdk->eth, (uint16_t)pair, q->mbuf, VS_BURST_MAX);
+		tell_progress(q);
 		test = __atomic_load_n(&dpdk->test, __ATOMIC_ACQUIRE);
 		if (unlikely(test))
 			vs_dpdk_sift(dpdk, test, pair);
@@ -453,9 +466,9 @@ static unsigned int dpdk_rights(void *dev)
 {
 	const struct vs_dpdk *dpdk = dev;
 
-	return VS_OFFLOAD_MERGE | (__atomic_load_n(&dpdk->verifies, __ATOMIC_RELAXED)
-					   ? (unsigned int)VS_OFFLOAD_VERIFY
-					   : 0);
+	return VS_OFFLOAD_MERGE |
+	       (__atomic_load_n(&dpdk->verifies, __ATOMIC_RELAXED) ? (unsigned int)VS_OFFLOAD_VERIFY
+								   : 0);
 }
 
 static unsigned int dpdk_caps(void *dev)

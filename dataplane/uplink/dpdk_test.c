@@ -63,7 +63,7 @@ static void drop_order(struct vs_dpdk_test *test)
 	test->order = VS_DPDK_ORDER_NONE;
 }
 
-/* Take the order back if no worker has begun with it: while nobody sees the test, it is control's. */
+/* Take the order back if no worker did it: while nobody sees the test, it is control's. */
 static bool take_back(struct vs_dpdk *dpdk)
 {
 	struct vs_dpdk_test *test = dpdk->test;

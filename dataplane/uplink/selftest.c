@@ -16,11 +16,11 @@
  *	round 3, 4:	packets that owe segmentation, of TCP over IPv4, over IPv6
  *
  * A loop may be lost on the way, and a link may lose a frame. So each round begins and ends with a
- * finished frame (a *fence*), and behind each packet there are as many finished frames, and as long,
- * as it is to become (its *twins*). Loops keep the order: when the last fence is back, what has not
- * come is missing. A try in which a finished frame is missing says nothing. One in which none is,
- * and frames of other packets are, or came twice, is repeated. What is so of the same packets each
- * time is the device's doing.
+ * finished frame (a *fence*), and behind each packet there are as many finished frames, and as
+ * long, as it is to become (its *twins*). Loops keep the order: when the last fence is back, what
+ * has not come is missing. A try in which a finished frame is missing says nothing. One in which
+ * none is, and frames of other packets are, or came twice, is repeated. What is so of the same
+ * packets each time is the device's doing.
  *
  * A wrong byte needs no second look: Ethernet's own checksum keeps wires from changing frames, and
  * round 1 has shown that neither wire nor partner does.
@@ -123,8 +123,11 @@ static struct vs_selftest_row *row_of(struct vs_selftest_report *report, unsigne
 
 /* ---- what is sent */
 
-static const struct vs_selftest_spec fence = {
-	.what = "fence", .kind = VS_SELFTEST_WHOLE, .ip = 4, .proto = IPPROTO_UDP, .payload = 32};
+static const struct vs_selftest_spec fence = {.what = "fence",
+					      .kind = VS_SELFTEST_WHOLE,
+					      .ip = 4,
+					      .proto = IPPROTO_UDP,
+					      .payload = 32};
 
 /* The four kinds of transport checksums. */
 static const struct {

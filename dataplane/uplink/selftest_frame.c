@@ -208,8 +208,8 @@ static uint32_t write_frame(const struct vs_selftest_packet *p,
 	const struct rte_ether_hdr eth = {
 		.dst_addr = addrs->to,
 		.src_addr = addrs->from,
-		.ether_type = rte_cpu_to_be_16(spec->ip == 4 ? RTE_ETHER_TYPE_IPV4
-							     : RTE_ETHER_TYPE_IPV6),
+		.ether_type =
+			rte_cpu_to_be_16(spec->ip == 4 ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6),
 	};
 	const uint32_t l4_len = l4_size(spec) + part->len;
 	uint8_t *l4 = bytes + l4_at(spec);

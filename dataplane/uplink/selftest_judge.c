@@ -132,8 +132,8 @@ static void explain(const struct vs_selftest_packet *p, const uint8_t *got, cons
 		2,
 	};
 	const uint16_t l4 = l4_of(p);
-	const uint16_t payload = (uint16_t)(
-		l4 + (tcp ? sizeof(struct rte_tcp_hdr) : sizeof(struct rte_udp_hdr)));
+	const uint16_t payload =
+		(uint16_t)(l4 + (tcp ? sizeof(struct rte_tcp_hdr) : sizeof(struct rte_udp_hdr)));
 	const struct {
 		const struct field *fields;
 		uint16_t at;

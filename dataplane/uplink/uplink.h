@@ -281,7 +281,7 @@ void vs_selftest_begin(unsigned int claims, const char *why, struct vs_selftest_
 struct vs_dpdk;
 
 enum {
-	VS_DPDK_QUEUES_MAX = 8,
+	VS_DPDK_QUEUES_MAX = 64,
 	VS_DPDK_DEVARGS_MAX = 256, /* with the final NUL */
 	VS_DPDK_MTU_DEFAULT = 1500,
 	/** Highest MTU of any device: a frame's length with tag and FCS has 16 bits. */
@@ -422,6 +422,56 @@ int vs_dpdk_test(struct vs_dpdk *dpdk, const struct rte_ether_addr *partner,
  * Return: bits of enum vs_offload.
  */
 unsigned int vs_dpdk_quarantined(const struct vs_dpdk *dpdk, char *why, size_t size);
+enum {
+	/* Filters of a dpdk uplink that become rules of its card; each is three rules at most. */
+	VS_RULES_FILTERS_MAX = 1024,
+};
+
+/** struct vs_rules_filter - frames to @mac in VLAN @vid (as inside the switch) are for @port */
+struct vs_rules_filter {
+	struct rte_ether_addr mac;
+	uint16_t vid;
+	uint16_t port;
+};
+
+/** Are frames sorted into queues by the card? */
+enum vs_dpdk_sorting {
+	VS_DPDK_SORT_OFF,
+	VS_DPDK_SORT_ON,
+};
+
+/**
+ * struct vs_dpdk_wish - what is to be sorted, and how
+ * @vid:	VLAN of frames without a tag
+ * @filter:	as vs_rules_apply() says
+ */
+struct vs_dpdk_wish {
+	enum vs_dpdk_sorting sorting;
+	uint16_t vid;
+	const struct vs_rules_filter *filter;
+	unsigned int n;
+};
+
+/**
+ * vs_dpdk_sort() - have the card sort frames into hw queues of their own
+ *
+ * It may be started anew, with more or fewer queues; frames of that moment are lost. Waits for
+ * workers, up to half a second if they do not come.
+ *
+ * Return: 0, or -errno with a sentence in *@ret_why and nothing sorted. *@ret_changed:
+ * vs_dpdk_pairs() or vs_dpdk_owner() is another now.
+ */
+int vs_dpdk_sort(struct vs_dpdk *dpdk, const struct vs_dpdk_wish *wish, bool *ret_changed,
+		 struct vs_dpdk_why *ret_why);
+
+/** vs_dpdk_judge() - once a second, as vs_rules_judge() says: is its sorting not believed? */
+bool vs_dpdk_judge(struct vs_dpdk *dpdk, uint64_t astray);
+
+/** vs_dpdk_queues_max() - how many ports can have a queue at once. */
+unsigned int vs_dpdk_queues_max(const struct vs_dpdk *dpdk);
+
+/** vs_dpdk_owner() - the port that queue pair @pair is for, or VS_VMQ_DEFAULT: anybody. */
+uint16_t vs_dpdk_owner(const struct vs_dpdk *dpdk, unsigned int pair);
 
 /** vs_dpdk_info() - fill in *@ret_info. */
 void vs_dpdk_info(const struct vs_dpdk *dpdk, struct vs_dpdk_info *ret_info);

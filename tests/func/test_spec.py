@@ -144,6 +144,9 @@ def test_external_switch(client):
     row = client.one("port-get", name="ext.uplink")
     assert (row["kind"], row["uplink"], row["vlan-mode"], row["vlans"]) == (
         "uplink", CARD, "trunk", [(1, 4094)])
+    tested = client.ask("uplink-test", switch="ext", partner=MAC)
+    assert [row["test-offload"] for row in tested] == [1, 2, 4, 64]
+    assert {row["test-verdict"] for row in tested} == {"not-claimed"}
     client.refused(errno.EBUSY, "name", "port-del", name="ext.uplink")
     for name, value in (("vmq", 1), ("vmq", 2), ("vmq-queues", 8), ("vmq", 0)):
         client.ask("switch-set", name="ext", **{name: value})
@@ -725,6 +728,7 @@ RARE = {"worker-get": {"cpu", "awake-for", "stays"},
         "queue-get": {"move-why", "moved-from", "moved-ms", "text"},
         "port-get": {"speed", "detail"},
         "mtu-get": {"mtu-vmm", "problem"}, "config-get": {"problem"},
+        "offload-get": {"quarantine-why"}, "uplink-test": {"text"},
         "state-get": {"problem"}}
 
 

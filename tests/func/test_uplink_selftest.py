@@ -14,7 +14,7 @@ import pytest
 
 from frames import frame, text
 from lan import Lan, own_daemon
-from offloads import GSO_TCP4, GSO_TCP6, OFFERED, SENDS, TAKES
+from offloads import GSO_TCP4, GSO_TCP6, OFFERED
 from uplinks import refused
 from watch import Monitor, wait_for
 
@@ -80,7 +80,7 @@ def make_far(far_daemon, rundir):
                      f"{rundir}/card.sock", "mode", "server", *RANGE)
     for name, mac in (("b", B), ("c", C)):
         far.add(name, *RANGE, mac=mac, rx_shape=[4096], ring_size=256, mem_mib=64,
-                tx_buf_len=70000, add=TAKES["all"] | SENDS, without=OFFERED & ~TAKES["all"] & ~SENDS)
+                tx_buf_len=70000, add=OFFERED)
     yield far
     far.close()
     far_daemon.clear()

@@ -2,16 +2,19 @@
 """Queues of an xdp uplink that the kernel sorts into: who has one, what it holds when it ends, and
 that nothing is left of them. That everybody gets the same with them is in test_vmq.py."""
 
+import tempfile
+
 import pytest
 
 import net
 import uplinks
 from frames import BROADCAST, frame
+from lan import DAEMON
 from netns import Namespace
 from uplinks import External, at_once, counters, exchange, meet
 from watch import wait_for
 
-session_daemon, wire, lan = net.session_daemon, uplinks.wire, uplinks.lan
+wire, lan = uplinks.wire, uplinks.lan
 
 QUEUES = 16
 pytestmark = pytest.mark.parametrize("wire", ["xdp"], indirect=True)
@@ -22,6 +25,17 @@ def host():
     """The namespace of the daemon; nobody talks there by himself."""
     with Namespace("host", ipv6=False) as one:
         yield one
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["one worker", "two workers"])
+def session_daemon(host, request):
+    """A daemon of its own: with two workers, queues of one hw queue are visited by both."""
+    before = request.config.stash.get(DAEMON, None)
+    with tempfile.TemporaryDirectory(prefix="vsn-", dir="/tmp") as rundir:
+        with net.daemon_in(host, rundir, ("--workers", str(request.param))) as daemon:
+            request.config.stash[DAEMON] = daemon
+            yield daemon
+        request.config.stash[DAEMON] = before
 
 
 def address(n):

@@ -85,9 +85,12 @@ static void test_switches(void **state)
 {
 	const struct vs_switch_change change = {.set = VS_SWITCH_SET_UNKNOWN |
 						       VS_SWITCH_SET_FDB_SIZE |
-						       VS_SWITCH_SET_FDB_AGEING,
+						       VS_SWITCH_SET_FDB_AGEING |
+						       VS_SWITCH_SET_VMQ | VS_SWITCH_SET_VMQ_QUEUES,
 						.unknown = VS_UNKNOWN_DROP,
 						.fdb_size = 1000,
+						.vmq = VS_VMQ_SOFT,
+						.vmq_queues = 7,
 						.fdb_ageing_s = 0};
 	struct mf *f = *state;
 
@@ -95,10 +98,11 @@ static void test_switches(void **state)
 	fk_switch(f, "net", VS_SWITCH_EXTERNAL, "xdp:eth7");
 	assert_record(f, VS_CONFIG_SWITCH, "lan", "SWITCH_NEW 1=lan 3=1 8=0 12=8192 13=300");
 	assert_record(f, VS_CONFIG_SWITCH, "net",
-		      "SWITCH_NEW 1=net 3=3 8=0 12=8192 13=300 14=! 76=xdp:eth7 77=1");
+		      "SWITCH_NEW 1=net 3=3 8=0 12=8192 13=300 14=! 76=xdp:eth7 77=1 190=0 191=0");
 	assert_int_equal(vs_switch_set(f->m, "net", &change, &f->fail), 0);
 	assert_record(f, VS_CONFIG_SWITCH, "net",
-		      "SWITCH_NEW 1=net 3=3 8=0 12=1000 13=0 14=! 76=xdp:eth7 77=1 78=3");
+		      "SWITCH_NEW 1=net 3=3 8=0 12=1000 13=0 14=! 76=xdp:eth7 77=1 78=3 "
+		      "190=2 191=7");
 	assert_record(f, VS_CONFIG_SWITCH, "none", "");
 }
 
@@ -108,7 +112,7 @@ static void test_ports(void **state)
 		.set = VS_PORT_SET_MAC | VS_PORT_SET_MTU | VS_PORT_SET_LINK | VS_PORT_SET_STORM |
 		       VS_PORT_SET_MAX_MACS | VS_PORT_SET_VM | VS_PORT_SET_VLANS |
 		       VS_PORT_SET_PRIORITY | VS_PORT_SET_CLUSTER | VS_PORT_SET_OFFLOAD |
-		       VS_PORT_SET_MODERATION,
+		       VS_PORT_SET_MODERATION | VS_PORT_SET_VMQ_WEIGHT,
 		.mac = mf_mac(7),
 		.mtu = 1400,
 		.link = VS_LINK_DOWN,
@@ -120,6 +124,7 @@ static void test_ports(void **state)
 		.cluster = mf_mac(9),
 		.offload_off = VS_PART_CSUM | VS_PART_TSO6,
 		.moderation = VS_GUEST_MOD_HIGH,
+		.vmq_weight = 3,
 	};
 	struct mf *f = *state;
 
@@ -129,20 +134,20 @@ static void test_ports(void **state)
 	fk_port(f, "t", "lan", VS_PORT_PACKET);
 	assert_record(f, VS_CONFIG_PORT, "g",
 		      "PORT_NEW 1=g 2=lan 3=17 4=g 5=1 6=000000 7=g 8=0 9=1 10=10000 11=1024 "
-		      "84=1 86=0 87=000000 171=0 185=1 206=auto");
+		      "84=1 86=0 87=000000 171=0 185=1 192=100 206=auto");
 	assert_record(f, VS_CONFIG_PORT, "h",
 		      "PORT_NEW 1=h 2=lan 3=18 6=000000 7=h 8=9216 9=1 10=10000 11=1024 80=h 81= "
 		      "82=1 84=1 86=0 87=000000 171=0 206=auto");
 	assert_record(f, VS_CONFIG_PORT, "t",
 		      "PORT_NEW 1=t 2=lan 3=17 6=000000 7=t 8=1400 9=1 10=10000 11=1024 80=t 84=1 "
-		      "86=0 87=000000 171=0 206=auto");
+		      "86=0 87=000000 171=0 192=100 206=auto");
 	assert_record(f, VS_CONFIG_PORT, "lan.uplink",
 		      "PORT_SET 1=lan.uplink 7=lan.uplink 9=1 10=10000 11=1024 84=3 85=1-4094 86=0 "
 		      "87=000000 171=0 206=auto");
 	mf_set(f, "g", change);
 	assert_record(f, VS_CONFIG_PORT, "g",
 		      "PORT_NEW 1=g 2=lan 3=17 4=g 5=1 6=000007 7=v 8=1400 9=0 10=5 11=6 41=5 84=3 "
-		      "85=10-12 86=1 87=000009 171=5 185=4 206=auto");
+		      "85=10-12 86=1 87=000009 171=5 185=4 192=3 206=auto");
 }
 
 static void test_statics(void **state)

@@ -63,7 +63,7 @@ static void test_bad_numbers(void **state)
 	struct fixture *f = *state;
 
 	config = config_of(f, "net_ring0");
-	config.queues = 9;
+	config.queues = VS_DPDK_QUEUES_MAX + 1;
 	assert_int_equal(vs_dpdk_new(&f->env, &config, &f->dpdk, &f->why), -ERANGE);
 	assert_non_null(strstr(f->why.text, "at most"));
 	config.queues = 1;

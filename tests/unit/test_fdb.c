@@ -11,6 +11,8 @@
 #include "dataplane/fdb.h"
 #include "tests/unit/eal.h"
 
+#include <rte_random.h>
+
 #include <errno.h>
 #include <pthread.h>
 
@@ -118,6 +120,24 @@ static void test_learn(void **state)
 	assert_int_equal(vs_fdb_used(fdb), 2);
 	vs_fdb_entry_touch(find(fdb, 5), 77);
 	assert_int_equal(find(fdb, 5)->seen, 77);
+	vs_fdb_free(fdb);
+}
+
+/* The key of a free place is no address, and nothing is found, learnt or removed by it. */
+static void test_no_address(void **state)
+{
+	struct vs_fdb_filter filter = {.what = VS_FDB_ADDRESS, .fid = UINT16_MAX};
+	const struct rte_ether_addr mac = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+	struct vs_fdb *fdb = make(16);
+	uint16_t old = 99;
+
+	filter.mac = mac;
+	assert_null(vs_fdb_find(fdb, UINT16_MAX, &mac));
+	assert_int_equal(vs_fdb_learn(fdb, UINT16_MAX, &mac, 3, VS_FDB_LEARNT, 1, &old),
+			 VS_FDB_FULL);
+	assert_int_equal(vs_fdb_remove(fdb, &filter, NULL, NULL), 0);
+	assert_int_equal(vs_fdb_used(fdb), 0);
+	assert_int_equal(old, 99);
 	vs_fdb_free(fdb);
 }
 
@@ -293,8 +313,8 @@ static void test_walk(void **state)
 }
 
 /*
- * A table filled to the brim keeps keys in chained buckets, and taking one out moves another
- * there: a flush must find all of them all the same, and give back every slot.
+ * A table filled to the brim has keys that do not lie in their home line: a flush must find all of
+ * them all the same, and give back every place.
  */
 static void test_full_table_is_flushed_whole(void **state)
 {
@@ -319,6 +339,75 @@ static void test_full_table_is_flushed_whole(void **state)
 		}
 		vs_fdb_free(fdb);
 	}
+}
+
+/*
+ * Addresses in a row, as guests have them, or choose them: they must not lie in clusters, whatever
+ * the random numbers of the table are. (One multiplication less, and 1 table of 400 is found that
+ * does not take them all.)
+ */
+static void test_rows_of_addresses(void **state)
+{
+	enum { TABLES = 1500, SIZE = 1024 };
+	struct rte_ether_addr mac = {{2, 0, 0, 0, 0, 1}};
+	uint16_t old;
+	uint32_t n;
+	unsigned int i;
+
+	for (i = 0; i < TABLES; i++) {
+		struct vs_fdb *fdb;
+
+		rte_srand(i);
+		fdb = make(SIZE);
+		for (n = 0; n < SIZE; n++) {
+			mac.addr_bytes[1 + i % 4] = (uint8_t)(n >> 8);
+			mac.addr_bytes[2 + i % 4] = (uint8_t)n;
+			assert_int_equal(vs_fdb_learn(fdb, 1, &mac, 1, VS_FDB_LEARNT, 1, &old),
+					 VS_FDB_NEW);
+		}
+		vs_fdb_free(fdb);
+	}
+}
+
+/* Addresses come and go at random: the table has what a list of them has. */
+static void test_churn(void **state)
+{
+	enum { ADDRESSES = 300, SIZE = 128, TURNS = 60000 };
+	struct vs_fdb_filter filter = {.what = VS_FDB_ADDRESS, .fid = 1};
+	bool there[ADDRESSES] = {false};
+	struct vs_fdb *fdb = make(SIZE);
+	uint32_t used = 0;
+	uint32_t seed = 3;
+	uint32_t turn;
+	uint32_t n;
+
+	for (turn = 0; turn < TURNS; turn++) {
+		seed = seed * 1664525 + 1013904223;
+		n = (seed >> 8) % ADDRESSES;
+		if (seed >> 31) {
+			filter.mac = mac_of(n);
+			assert_int_equal(remove_by(fdb, filter), there[n]);
+			used -= there[n];
+			there[n] = false;
+		} else if (there[n] || used < SIZE) {
+			assert_int_equal(learn(fdb, n, (uint16_t)n, 1),
+					 there[n] ? VS_FDB_KNOWN : VS_FDB_NEW);
+			used += !there[n];
+			there[n] = true;
+		} else {
+			assert_int_equal(learn(fdb, n, (uint16_t)n, 1), VS_FDB_FULL);
+		}
+		n = (n + turn) % ADDRESSES;
+		assert_int_equal(find(fdb, n) != NULL, there[n]);
+		assert_int_equal(vs_fdb_used(fdb), used);
+	}
+	for (n = 0; n < ADDRESSES; n++) {
+		struct vs_fdb_entry *e = find(fdb, n);
+
+		assert_int_equal(e != NULL, there[n]);
+		assert_true(!e || vs_fdb_entry_port(e) == n);
+	}
+	vs_fdb_free(fdb);
 }
 
 /*
@@ -453,12 +542,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_learn),
+		cmocka_unit_test(test_no_address),
 		cmocka_unit_test(test_static),
 		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_matches),
 		cmocka_unit_test(test_ageing_with_wrap),
 		cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_full_table_is_flushed_whole),
+		cmocka_unit_test(test_rows_of_addresses),
+		cmocka_unit_test(test_churn),
 		cmocka_unit_test(test_reader_beside_writer),
 		cmocka_unit_test(test_removal_waits_for_workers),
 	};

@@ -129,6 +129,9 @@ static void put_port_attr(struct vs_msg *msg, enum vs_attr attr)
 	case VS_ATTR_PRIORITY:
 		vs_msg_put_u32(msg, attr, 1);
 		break;
+	case VS_ATTR_VMQ_WEIGHT:
+		vs_msg_put_u32(msg, attr, 50);
+		break;
 	case VS_ATTR_MODERATION:
 		vs_msg_put_u32(msg, attr, VS_MODERATION_HIGH);
 		break;
@@ -165,6 +168,10 @@ static void put_switch_attr(struct vs_msg *msg, enum vs_attr attr)
 	case VS_ATTR_NEW_NAME:
 		vs_msg_put_str(msg, attr, "other");
 		break;
+	case VS_ATTR_VMQ:
+		vs_msg_put_u32(msg, attr, 1);
+		break;
+	case VS_ATTR_VMQ_QUEUES:
 	case VS_ATTR_FDB_SIZE:
 	case VS_ATTR_FDB_AGEING:
 	case VS_ATTR_MTU:
