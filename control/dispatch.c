@@ -22,10 +22,9 @@ static const struct vs_handler own[] = {
 
 /* One row per object. */
 static const struct vs_handler *const objects[] = {
-	own,          vs_obj_batch,   vs_obj_switch, vs_obj_port, vs_obj_fdb,
-	vs_obj_stats, vs_obj_monitor, vs_obj_worker, vs_obj_mtu,  vs_obj_offload,
-	vs_obj_state, vs_obj_capture, vs_obj_vmq,    vs_obj_queue,
-	vs_obj_uplink,
+	own,          vs_obj_batch,   vs_obj_switch, vs_obj_port,  vs_obj_fdb,
+	vs_obj_stats, vs_obj_monitor, vs_obj_worker, vs_obj_mtu,   vs_obj_offload,
+	vs_obj_state, vs_obj_capture, vs_obj_vmq,    vs_obj_queue, vs_obj_uplink,
 };
 
 enum {

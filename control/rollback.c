@@ -315,9 +315,9 @@ static void restore_offload(struct way *way, uint32_t off)
 static void restore_port(struct way *way, const struct object *o)
 {
 	static const enum vs_attr plain[] = {
-		VS_ATTR_SWITCH,    VS_ATTR_MAC,      VS_ATTR_VM,         VS_ATTR_MTU,
-		VS_ATTR_LINK,      VS_ATTR_MAX_MACS, VS_ATTR_PRIORITY,   VS_ATTR_CLUSTER,
-		VS_ATTR_STORM_PPS, VS_ATTR_ADDRS,    VS_ATTR_MODERATION, VS_ATTR_PLACE,
+		VS_ATTR_SWITCH,     VS_ATTR_MAC,      VS_ATTR_VM,         VS_ATTR_MTU,
+		VS_ATTR_LINK,       VS_ATTR_MAX_MACS, VS_ATTR_PRIORITY,   VS_ATTR_CLUSTER,
+		VS_ATTR_STORM_PPS,  VS_ATTR_ADDRS,    VS_ATTR_MODERATION, VS_ATTR_PLACE,
 		VS_ATTR_VMQ_WEIGHT,
 	};
 	bool changes = false;

@@ -15,7 +15,7 @@
 
 enum {
 	/** Attributes one command takes at most. */
-	VS_POLICY_ATTRS_MAX = 24,
+	VS_POLICY_ATTRS_MAX = 32,
 	/** Ranges in one attribute. */
 	VS_RANGES_MAX = 512,
 	/** Text of a refusal, with its NUL. */

@@ -249,7 +249,7 @@ class VmSwitchTwo(VmSwitch):
     """Two workers on both processors: the generator shares its own with one of them."""
 
     name, title = "vmswitch-two", "vmswitchd, two workers, one on the generator's processor"
-    variant = True
+    ways, variant = frozenset({""}), True
     home = {"cpu": None}
 
     def cpus(self):
@@ -260,7 +260,7 @@ class VmSwitchTwoOnOne(VmSwitch):
     """Two workers that have to wait for each other's turns on one processor."""
 
     name, title = "vmswitch-two-on-one", "vmswitchd, two workers on the switch's processor"
-    variant = True
+    ways, variant = frozenset({""}), True
 
     def cpus(self):
         return [self.lab.switch_cpu] * 2

@@ -16,7 +16,7 @@ enum {
 };
 
 struct cell {
-	const char *label;
+	char *label;
 	char *text;
 	bool number;
 };
@@ -126,14 +126,15 @@ void out_row_begin(struct out *o)
 static void add_cell(struct out *o, const char *label, const char *text, bool number)
 {
 	struct out_row *row = last_row(o);
-	char *copy = escape(text);
+	struct cell cell = {strdup(label), escape(text), number};
 
-	if (!row || !copy || row->n == CELLS_MAX) {
+	if (!row || !cell.label || !cell.text || row->n == CELLS_MAX) {
 		o->failed = true;
-		free(copy);
+		free(cell.label);
+		free(cell.text);
 		return;
 	}
-	row->cells[row->n++] = (struct cell){label, copy, number};
+	row->cells[row->n++] = cell;
 }
 
 void out_value(struct out *o, enum out_where where, const char *key, const char *label,
@@ -268,8 +269,10 @@ static void free_rows(struct out *o)
 	size_t r, i;
 
 	for (r = 0; r < o->n_rows; r++) {
-		for (i = 0; i < o->rows[r].n; i++)
+		for (i = 0; i < o->rows[r].n; i++) {
+			free(o->rows[r].cells[i].label);
 			free(o->rows[r].cells[i].text);
+		}
 		for (i = 0; i < o->rows[r].n_notes; i++)
 			free(o->rows[r].notes[i]);
 	}

@@ -222,7 +222,7 @@ static int probe(struct vs_dpdk *dpdk, const struct vs_dpdk_wish *wish, struct v
 	int err;
 
 	err = vs_rules_probe(&dpdk->flow, wish->n ? &wish->filter[0] : &any,
-			    wish->n ? wish->vid : 0);
+			     wish->n ? wish->vid : 0);
 	if (!err)
 		return 0;
 	return vs_dpdk_refuse(ret_why, err,

@@ -235,8 +235,8 @@ static void mark(struct vs_rules *flow, const struct vs_rules_filter *filter, un
 }
 
 /* Ports in the order they are wanted have the queues that are there; the others' rules go. */
-static unsigned int wanted_in_time(const struct vs_rules *flow, const struct vs_rules_filter *filter,
-				   unsigned int n)
+static unsigned int wanted_in_time(const struct vs_rules *flow,
+				   const struct vs_rules_filter *filter, unsigned int n)
 {
 	unsigned int ports = 0;
 	unsigned int i;
@@ -383,7 +383,7 @@ static bool is_asked(const struct vs_rules *flow, const struct vs_rules_filter *
 }
 
 int vs_rules_apply(struct vs_rules *flow, const struct vs_rules_filter *filter, unsigned int n,
-		  uint16_t native)
+		   uint16_t native)
 {
 	n = RTE_MIN(n, (unsigned int)VS_RULES_FILTERS_MAX);
 	if (flow->quarantined)

@@ -124,7 +124,7 @@ int vs_rules_probe(struct vs_rules *flow, const struct vs_rules_filter *filter, 
  * none: what it said of the first one, -ENOSPC it has one queue only, -EIO it is quarantined.
  */
 int vs_rules_apply(struct vs_rules *flow, const struct vs_rules_filter *filter, unsigned int n,
-		  uint16_t native);
+		   uint16_t native);
 
 /**
  * vs_rules_clear() - take all rules away

@@ -17,7 +17,7 @@ from vmswitchd import BUILD, TOP
 
 pytestmark = pytest.mark.once
 
-HEADERS = [TOP / "control" / name for name in ("proto.h", "proto_values.h")]
+HEADERS = [TOP / "control" / name for name in ("proto.h", "proto_attr.h", "proto_values.h")]
 TABLES = BUILD / "tests" / "spec" / "tables"
 
 # What the type of an attribute in the code is in the specification.

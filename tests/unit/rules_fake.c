@@ -135,7 +135,8 @@ uint16_t fake_queue_of(struct fake *fake, const struct vs_pkt *pkt)
 	return 0;
 }
 
-int fake_has(const struct fake *fake, struct rte_ether_addr mac, enum vs_rules_tag tag, uint16_t vid)
+int fake_has(const struct fake *fake, struct rte_ether_addr mac, enum vs_rules_tag tag,
+	     uint16_t vid)
 {
 	unsigned int i;
 

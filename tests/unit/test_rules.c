@@ -278,7 +278,7 @@ static void test_judge(void **state)
 static unsigned int all_filters(struct vs_rules_filter *want)
 {
 	const struct vs_rules_filter all[] = {filter(1, 10, 1), filter(1, 20, 2), filter(3, 0, 3),
-					     filter(4, 10, 4), filter(4, 20, 4), filter(4, 30, 4)};
+					      filter(4, 10, 4), filter(4, 20, 4), filter(4, 30, 4)};
 
 	memcpy(want, all, sizeof(all));
 	return RTE_DIM(all);
