@@ -277,7 +277,8 @@ static bool is_drained(const struct vs_port *port, const struct model_pair *p)
 	const struct vs_conf *conf = port->m->conf;
 	unsigned int i;
 
-	if (vs_held_from(vs_worker_ctx(port->m->env.workers[p->before]), port->id))
+	/* Frames of its other pairs may be held there for ever, of a receiver that many send to. */
+	if (vs_held_from(vs_worker_ctx(port->m->env.workers[p->before]), port->id) && is_patient(p))
 		return false;
 	for (i = 0; i < conf->n_ports; i++) {
 		if (!is_sent(&conf->port[conf->ids[i]]) && is_patient(p))

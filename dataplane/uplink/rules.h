@@ -72,7 +72,7 @@ struct vs_rules_set {
  * @asked:	what was wanted last, and so need not be done again
  * @result:	of that
  * @astray:	frames in wrong queues, as they were counted last
- * @counted:	of those, since the rules were changed
+ * @counted:	of those, since the rules were changed; half is forgiven at each look
  * @settling:	rules were changed since they were counted
  * @quarantined: the card did what it was not told; it has no rules until vs_rules_release()
  */

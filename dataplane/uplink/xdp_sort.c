@@ -263,6 +263,19 @@ static void end_queues(struct vs_xdp *x, uint32_t ending)
 	}
 }
 
+/*
+ * Queues are not visited any more. One that did not get empty in time costs the order of its
+ * frames; the default sockets must not wait for it for ever.
+ */
+static void stop_sorting(struct vs_xdp *x)
+{
+	uint32_t queue;
+
+	x->sorting = false;
+	for (queue = 1; queue <= x->n_queues; queue++)
+		clear_draining(x, queue);
+}
+
 /* ---- the beginnings */
 
 /* An empty queue of nobody's, or one that is made now. Return: its number, NO_QUEUE, or -errno. */
@@ -409,7 +422,8 @@ static int refuse(struct vs_xdp *x, int err, struct vs_xdp_why *why)
 
 	take_away(x, &nothing, &none);
 	x->n_filters = 0;
-	x->sorting = false;
+	stop_sorting(x);
+	(void)vs_xdp_tell_programs(x);
 	return vs_xdp_refuse(err, why, "the kernel does not sort for interface %s: %s",
 			     x->link.name, strerror(-err));
 }
@@ -437,12 +451,20 @@ static int apply(struct vs_xdp *x, const struct vs_xdp_wish *wish, struct vs_bpf
 	take_away(x, wish, row);
 	x->vid = wish->vid;
 	err = put_in(x, wish, row, &n);
+	if (err && n == 0) {
+		/* The programs still have the filters of before. */
+		free(row);
+		return refuse(x, err, why);
+	}
 	replace_rows(x, row, n);
 	if (!err)
 		err = vs_xdp_tell_programs(x);
 	if (err)
 		return refuse(x, err, why);
-	x->sorting = wish->sorting == VS_XDP_SORT_ON;
+	if (wish->sorting == VS_XDP_SORT_ON)
+		x->sorting = true;
+	else
+		stop_sorting(x);
 	return 0;
 }
 

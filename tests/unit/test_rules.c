@@ -259,7 +259,10 @@ static void test_judge(void **state)
 	assert_false(vs_rules_judge(&flow, 500));
 	assert_false(vs_rules_judge(&flow, 500 + VS_RULES_ASTRAY_MAX - 1));
 	assert_int_equal(fake.n, 2);
-	assert_true(vs_rules_judge(&flow, 500 + VS_RULES_ASTRAY_MAX));
+	/* Half is forgiven each time: 31, and 33 more. */
+	assert_false(vs_rules_judge(&flow, 500 + VS_RULES_ASTRAY_MAX - 1));
+	assert_false(vs_rules_judge(&flow, 500 + VS_RULES_ASTRAY_MAX + 40));
+	assert_true(vs_rules_judge(&flow, 500 + VS_RULES_ASTRAY_MAX + 40 + 36));
 	assert_string_equal(flow.why,
 			    "quarantined: the card put 64 frames into queues of other ports");
 	assert_int_equal(fake.n, 0);
