@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Queues of guests' ports on a dpdk uplink: the card sorts, by rules of rte_flow (flow.c).
+ * Queues of guests' ports on a dpdk uplink: the card sorts, by rules of rte_flow (rules.c).
  *
  * DOC: theory of operation
  *
