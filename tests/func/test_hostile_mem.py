@@ -125,7 +125,7 @@ def test_kinds_of_files(vmm):
         vmm.refused(Req.SET_MEM_TABLE, mem_table([far(0), far(1)]), [whole, fd])
     with a, b:
         vmm.refused(Req.SET_MEM_TABLE, vmm.table(), [a.fileno()], "not a file")
-    assert settled(vmm.daemon) == fds
+    assert settled(vmm.daemon, fds) == fds
     for fd in kinds[:-1] + [whole]:
         os.close(fd)
 
@@ -147,7 +147,7 @@ def test_hundred_refused_tables(vmm):
     vmm.connect()
     os.close(fd)
     assert vmm.alive()
-    assert settled(vmm.daemon) == fds and mapped(vmm.daemon) == maps
+    assert settled(vmm.daemon, fds) == fds and mapped(vmm.daemon) == maps
 
 
 def mapped(daemon):
@@ -201,7 +201,7 @@ def test_same_table_again_and_again(vmm):
         if n % 100 == 99:
             assert vmm.alive()
     assert vmm.runs() and vmm.port()["up"]
-    assert settled(vmm.daemon) == fds and mapped(vmm.daemon) == maps
+    assert settled(vmm.daemon, fds) == fds and mapped(vmm.daemon) == maps
 
 
 def test_hotplug_under_traffic(scene):

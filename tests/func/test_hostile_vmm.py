@@ -98,7 +98,7 @@ def test_a_descriptor_with_every_byte(vmm):
             break
     os.close(fd)
     vmm.closed("more descriptors")
-    assert settled(vmm.daemon) == before
+    assert settled(vmm.daemon, before) == before
 
 
 @pytest.mark.parametrize("request_", [*range(0, 46), 100, 0x7fffffff, 0xffffffff])
@@ -281,14 +281,14 @@ def test_surplus_descriptors(vmm, request_):
             vmm.connect()
         else:
             assert vmm.door.read_msg().u64 == 1
-    assert settled(vmm.daemon) == fds
+    assert settled(vmm.daemon, fds) == fds
     vmm.door.send_msg(request_, SERVED[request_], [vmm.event()] * 9)
     vmm.closed("more descriptors")
     vmm.connect()
     vmm.door.send_msg(request_, SERVED[request_], [vmm.event()] * 253)
     vmm.closed("more descriptors")
     vmm.connect()
-    assert settled(vmm.daemon) == fds
+    assert settled(vmm.daemon, fds) == fds
 
 
 @pytest.mark.parametrize("request_", [r for r in sorted(SERVED) if r != Req.SET_MEM_TABLE])
@@ -326,7 +326,7 @@ def test_descriptor_kinds(vmm, request_):
     for fd in (r, w, dead, null, path):
         os.close(fd)
     assert vmm.port()["up"]
-    assert settled(vmm.daemon) == fds
+    assert settled(vmm.daemon, fds) == fds
     vmm.done(request_, vring_fd(0), [vmm.event()])
 
 
@@ -353,7 +353,7 @@ def test_bad_header(vmm, name):
     request, flags, size, why = HEADERS[name]
     vmm.door.send_msg(request, b"", [vmm.event()] * 8, flags=flags, size=size)
     vmm.closed(why)
-    assert settled(vmm.daemon) == fds
+    assert settled(vmm.daemon, fds) == fds
 
 
 def test_unknown_flags_are_ignored(vmm):
@@ -416,7 +416,7 @@ def test_silent_connections(vmm):
         one.connect(str(vmm.path))
         assert one.recv(1) == b""
         one.close()
-    assert vmm.alive() and vmm.port()["up"] and settled(vmm.daemon) == fds
+    assert vmm.alive() and vmm.port()["up"] and settled(vmm.daemon, fds) == fds
     assert vmm.port()["refused"] == 50
 
 

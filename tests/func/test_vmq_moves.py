@@ -12,6 +12,9 @@ from lan import own_daemon
 from test_vsgen import start as vsgen_start
 from vsgen import compare, port_sums
 
+# Seconds of traffic at a rate that sanitizers do not reach.
+pytestmark = pytest.mark.once
+
 start = vsgen_start
 
 CPUS = sorted(os.sched_getaffinity(0))

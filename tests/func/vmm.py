@@ -36,12 +36,12 @@ def held(daemon):
     return count
 
 
-def settled(daemon):
+def settled(daemon, wanted=None):
     """All descriptors of the daemon, when the last control client is gone: the least seen for as
-    long as that may take."""
-    end = time.monotonic() + 0.05
+    long as that may take, or patiently until they are no more than wanted."""
+    begin = time.monotonic()
     least = daemon.fds()
-    while time.monotonic() < end:
+    while time.monotonic() < begin + (0.05 if wanted is None or least <= wanted else 10):
         least = min(least, daemon.fds())
     return least
 
