@@ -18,7 +18,6 @@
 
 enum {
 	RETRY_US = 1000,
-	PATIENCE_MS = 100,
 };
 
 /* ---- where they are ---- */
@@ -141,7 +140,7 @@ static unsigned int worker_by_list(const struct vs_port *port, unsigned int pair
 {
 	const struct model_place *place = &port->place_of;
 
-	return place->worker[pair % place->n] % port->m->env.n_workers;
+	return place->worker[place->n ? pair % place->n : 0] % port->m->env.n_workers;
 }
 
 /* The pair goes to worker @to in the next two snapshots. */
@@ -266,9 +265,9 @@ static bool is_sent(const struct vs_port_hot *port)
 	return true;
 }
 
-static bool is_patient(const struct model_pair *p)
+static bool is_patient(const struct vs_model *m, const struct model_pair *p)
 {
-	return rte_rdtsc() - p->leave_tsc < rte_get_tsc_hz() / 1000 * PATIENCE_MS;
+	return rte_rdtsc() - p->leave_tsc < m->places.patience;
 }
 
 /* Is all that the old worker took from the pair on its way? */
@@ -278,10 +277,11 @@ static bool is_drained(const struct vs_port *port, const struct model_pair *p)
 	unsigned int i;
 
 	/* Frames of its other pairs may be held there for ever, of a receiver that many send to. */
-	if (vs_held_from(vs_worker_ctx(port->m->env.workers[p->before]), port->id) && is_patient(p))
+	if (vs_held_from(vs_worker_ctx(port->m->env.workers[p->before]), port->id) &&
+	    is_patient(port->m, p))
 		return false;
 	for (i = 0; i < conf->n_ports; i++) {
-		if (!is_sent(&conf->port[conf->ids[i]]) && is_patient(p))
+		if (!is_sent(&conf->port[conf->ids[i]]) && is_patient(port->m, p))
 			return false;
 	}
 	return true;

@@ -20,7 +20,7 @@
  * unless it would have been with a worker that has something else to do for so long. Control does
  * not wait: what is not drained is looked at again, each millisecond. A worker gets rid of what it
  * holds in a round or two, and sleeps with none, so this ends; only a card that takes nothing for
- * PATIENCE_MS is not waited for.
+ * MODEL_PLACE_PATIENCE_MS is not waited for.
  *
  * What goes along: the position in the ring (the device has it), the port's storm and learning
  * limits if both workers know the port through this pair alone. Kicks are switched off in between,
@@ -45,6 +45,8 @@ enum {
 	MODEL_PLACE_LIST = 16,
 	/** "15,15,...": the list as text. */
 	MODEL_PLACE_TEXT = 3 * MODEL_PLACE_LIST + 8,
+	/** A pair waits so long for what its old worker holds. */
+	MODEL_PLACE_PATIENCE_MS = 100,
 };
 
 /** Who visits the pair in the next snapshot. */
@@ -96,6 +98,7 @@ struct model_place {
  * @tick:	of the controller; NULL: pairs are placed by hand only
  * @retry:	while pairs are on the way
  * @open:	some pairs may be on the way
+ * @patience:	TSC ticks that a pair waits for what its old worker holds, at most
  * @due:	a snapshot is to be published that there was no memory for
  * @sampled_tsc: when loads were measured last
  * @busy:	of each worker, then
@@ -106,6 +109,7 @@ struct model_places {
 	struct event *retry;
 	bool open;
 	bool due;
+	uint64_t patience;
 	uint64_t sampled_tsc;
 	uint64_t busy[VS_WORKERS_MAX];
 	struct vs_controller_worker worker[VS_WORKERS_MAX];

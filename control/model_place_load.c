@@ -130,10 +130,11 @@ static void on_retry(evutil_socket_t fd, short what, void *ctx)
 
 int model_place_start(struct vs_model *m)
 {
-	const struct timeval period = {.tv_usec = VS_PLACE_TICK_MS * 1000};
+	const struct timeval period = {.tv_usec = VS_PLACE_TICK_MS * 1000L};
 	struct model_places *places = &m->places;
 
 	places->sampled_tsc = rte_rdtsc();
+	places->patience = rte_get_tsc_hz() / 1000 * MODEL_PLACE_PATIENCE_MS;
 	places->retry = event_new(m->env.base, -1, 0, on_retry, m);
 	if (!places->retry)
 		return -ENOMEM;

@@ -247,7 +247,7 @@ static bool read_frame(struct vs_cursor *c, struct flow *f)
 
 	if (!eth)
 		return false;
-	type = load16(eth + 2 * RTE_ETHER_ADDR_LEN);
+	type = load16(eth + (size_t)2 * RTE_ETHER_ADDR_LEN);
 	while (unlikely(vs_l2_is_tag(rte_cpu_to_be_16(type)))) {
 		const uint8_t *tag = vs_cursor_take(c, sizeof(struct rte_vlan_hdr));
 

@@ -162,8 +162,8 @@ static void count_pairs(const struct vs_guest *guest, struct vs_guest_info *info
 	info->pairs_on = guest->dev.tx_pairs;
 	info->n_pairs = vs_guest_pairs(guest);
 	for (i = 0; i < VS_GUEST_PAIRS_MAX; i++) {
-		info->pair_sent[i] = vs_stats_read(&vring[2 * i].ring.frames);
-		info->pair_received[i] = vs_stats_read(&vring[2 * i + 1].ring.frames);
+		info->pair_sent[i] = vs_stats_read(&vring[(size_t)2 * i].ring.frames);
+		info->pair_received[i] = vs_stats_read(&vring[(size_t)2 * i + 1].ring.frames);
 		if (info->pair_sent[i] || info->pair_received[i])
 			info->n_pairs = RTE_MAX(info->n_pairs, i + 1);
 	}

@@ -70,7 +70,7 @@ static __rte_always_inline enum outcome deliver(struct vs_guest *guest, unsigned
 						struct vs_pkt *const *pkt, unsigned int n,
 						uint8_t *fate)
 {
-	struct vs_vring *vr = &guest->dev.vring[2 * pair];
+	struct vs_vring *vr = &guest->dev.vring[(size_t)2 * pair];
 	enum outcome outcome = DONE;
 
 	if (unlikely(!vs_trylock(&vr->ring.lock))) {
@@ -110,7 +110,7 @@ static void spread(struct vs_guest *guest, uint8_t mask, const struct heap *todo
 	struct heap share[VS_GUEST_PAIRS_MAX];
 	unsigned int i;
 
-	for (i = 0; i < n_rings; i++)
+	for (i = 0; i < RTE_DIM(share); i++)
 		share[i].n = 0;
 	for (i = 0; i < todo->n; i++) {
 		uint32_t flow = vs_flow_hash(todo->pkt[i]);
@@ -144,13 +144,12 @@ static __rte_noinline void deliver_spread(struct vs_guest *guest, uint8_t mask,
 	unsigned int i;
 
 	todo.n = 0;
+	left.n = 0;
 	for (i = 0; i < n; i++)
-		heap_add(&todo, pkt[i], (uint8_t)i);
+		heap_add(mask ? &todo : &left, pkt[i], (uint8_t)i);
 	memset(fate, VS_DROP_PORT_DOWN, n);
 	if (mask)
 		spread(guest, mask, &todo, fate, &left);
-	else
-		left = todo;
 	if (left.n == 0)
 		return;
 

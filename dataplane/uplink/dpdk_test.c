@@ -50,7 +50,7 @@ static uint64_t now_us(void *dev)
 
 static void pause_a_little(void *dev)
 {
-	const struct timespec ts = {.tv_nsec = PAUSE_US * 1000};
+	const struct timespec ts = {.tv_nsec = PAUSE_US * 1000L};
 
 	(void)dev;
 	(void)nanosleep(&ts, NULL);

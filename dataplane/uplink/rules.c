@@ -185,7 +185,7 @@ static void remove_rest(struct vs_rules *flow)
 static void disown_empty(struct vs_rules *flow)
 {
 	uint64_t used = 0;
-	uint16_t queue;
+	unsigned int queue;
 	uint32_t i;
 
 	for (i = 0; i < flow->n_set; i++)

@@ -131,6 +131,8 @@ static int set_up(void **state)
 	}
 	if (vs_model_new(&env, &f->m) != 0)
 		return -1;
+	/* However slow the machine is; test_patience has less. */
+	f->m->places.patience = UINT64_MAX;
 	fk_switch(f, "lan", VS_SWITCH_EXTERNAL, "xdp:eth7");
 	publications = 0;
 	return 0;
@@ -221,6 +223,24 @@ static void test_held(void **state)
 	held[2] = 7;
 	look_again(f);
 	assert_int_equal(visitor(a->id, 0), from == 0 ? 1 : 0);
+}
+
+/* What a worker never gets rid of is waited for as long as the patience lasts, and no longer. */
+static void test_patience(void **state)
+{
+	struct mf *f = *state;
+	struct vs_port *a = fk_guest(f, "a", "lan", NULL);
+	unsigned int from = visitor(a->id, 0);
+	unsigned int to = from == 0 ? 1 : 0;
+
+	held[from] = 5;
+	assert_int_equal(place(f, "a", to ? "1" : "0"), 0);
+	look_again(f);
+	assert_int_equal(visitor(a->id, 0), NOBODY);
+	f->m->places.patience = 0;
+	look_again(f);
+	assert_int_equal(visitor(a->id, 0), to);
+	assert_int_equal(a->place_of.open, 0);
 }
 
 /* A port that goes, or another one with its id, is not waited for. */
@@ -362,6 +382,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_two_snapshots, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_held, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_patience, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_gone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_batch, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
