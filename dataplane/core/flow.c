@@ -15,6 +15,8 @@
 enum {
 	/* Of a kind: 0 is a fragment, below this are protocols of IP, from here on EtherTypes. */
 	KIND_TYPES = 256,
+	/* 64 bits less the 17 of the largest kind. */
+	KIND_SHIFT = 47,
 	/* EtherTypes begin here, below are lengths (IEEE 802.3-2018, 3.2.6). */
 	TYPE_MIN = 0x600,
 	/* Transparent Ethernet bridging in GRE (RFC 7637, 3.2). */
@@ -282,12 +284,12 @@ uint32_t vs_flow_hash(const struct vs_pkt *pkt)
 {
 	struct vs_cursor c = vs_cursor_begin(pkt);
 	struct flow f;
-	uint64_t ends;
+	uint64_t key;
 
 	if (unlikely(!read_frame(&c, &f)))
 		return 0;
 	if (unlikely(f.inside))
 		enter(&c, &f);
-	ends = fold(f.src ^ keys[0], f.dst ^ keys[0]);
-	return (uint32_t)(fold(ends ^ f.kind, keys[1]) >> 32);
+	key = keys[0] ^ (uint64_t)f.kind << KIND_SHIFT;
+	return (uint32_t)(fold(fold(f.src ^ key, f.dst ^ key), keys[1]) >> 32);
 }

@@ -21,9 +21,12 @@
  * With the ends @a and @b as numbers of at most 64 bits, secret keys k and
  * fold(x, y) = (x * y) mod 2^64 xor (x * y) / 2^64:
  *
- *	hash = fold(fold(a xor k0, b xor k0) xor kind, k1) / 2^32
+ *	k = k0 xor kind * 2^47
+ *	hash = fold(fold(a xor k, b xor k), k1) / 2^32
  *
  * Multiplication is commutative, so both directions get one number without the ends being sorted.
+ * The kind goes through both products, at its ends' upper bits: numbers that differ in a few bits
+ * give, by one product alone, nearly equal steps, of which some keys make two or three values.
  * The end of an IPv4 flow is address * 2^16 + port, of an IPv6 flow fold(high half xor k2, low half
  * xor k3) xor port. Folded products are what wyhash (Wang Yi, public domain) is made of.
  *

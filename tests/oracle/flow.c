@@ -149,7 +149,7 @@ unsigned int or_flow_ring(const struct or_out *out, unsigned int n)
 {
 	struct found inner = {0};
 	struct found f;
-	uint64_t hash;
+	uint64_t key, hash;
 
 	find(out->macs, out->rest, out->judged, &f);
 	if (f.inside && f.inside_type != 0x6558) {
@@ -159,7 +159,7 @@ unsigned int or_flow_ring(const struct or_out *out, unsigned int n)
 		find(f.inside, f.inside + 12, f.inside_left - 12, &inner);
 		f = inner;
 	}
-	hash = fold(fold(f.src ^ or_flow_keys[0], f.dst ^ or_flow_keys[0]) ^ f.kind,
-		    or_flow_keys[1]);
+	key = or_flow_keys[0] ^ (uint64_t)f.kind << 47;
+	hash = fold(fold(f.src ^ key, f.dst ^ key), or_flow_keys[1]);
 	return (unsigned int)((hash >> 32) * n >> 32);
 }
