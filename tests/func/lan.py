@@ -23,9 +23,18 @@ class Switch(Daemon):
         """Path of the control socket."""
         return str(self.control)
 
+    def files(self):
+        """{descriptor: file} that the daemon has open, sets of epoll left out: a worker makes
+        one of its own when it parks, whenever that is."""
+        files = {}
+        for fd in os.listdir(f"/proc/{self.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                files[int(fd)] = os.readlink(f"/proc/{self.pid}/fd/{fd}")
+        return {fd: file for fd, file in files.items() if file != "anon_inode:[eventpoll]"}
+
     def fds(self):
-        """Descriptors the daemon has open."""
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        """The number of these."""
+        return len(self.files())
 
     def drops(self, port):
         """{reason: count} of a port."""

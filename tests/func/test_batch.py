@@ -31,17 +31,12 @@ def everything(daemon):
             sorted(fdb, key=str), daemon.json("stats", "show"))
 
 
-def descriptors(daemon):
-    """Number of descriptors that the daemon has open."""
-    return len(os.listdir(f"/proc/{daemon.pid}/fd"))
-
-
 def idle(daemon):
     """The number when nobody but the test's own connections is there: it stays for a while."""
     seen = []
 
     def look():
-        seen.append(descriptors(daemon))
+        seen.append(daemon.fds())
         return seen[-20:]
 
     return wait_for(look, lambda last: len(last) == 20 and len(set(last)) == 1, 30)[0]
@@ -49,7 +44,7 @@ def idle(daemon):
 
 def quiet(daemon, fds):
     """As many descriptors are open as before, when the last clients are seen to be gone."""
-    wait_for(lambda: descriptors(daemon), lambda n: n == fds, 30)
+    wait_for(daemon.fds, lambda n: n == fds, 30)
 
 
 def names(rows):

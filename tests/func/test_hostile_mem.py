@@ -140,7 +140,7 @@ def test_hundred_refused_tables(vmm):
     maps = mapped(vmm.daemon)
     for _ in range(100):
         assert vmm.ask(Req.SET_MEM_TABLE, bad, [fd] * 8) == 1
-    assert held(vmm.daemon) <= fds and mapped(vmm.daemon) == maps
+    assert len(held(vmm.daemon)) <= fds and mapped(vmm.daemon) == maps
     for n in range(100):
         vmm.connect()
         vmm.door.send_msg(Req.SET_MEM_TABLE, bad, [fd] * 8, size=n % 2 * 4096 or None)

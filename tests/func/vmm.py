@@ -25,15 +25,9 @@ def memfd(size=MIB):
 
 
 def held(daemon):
-    """Descriptors the daemon holds, sockets left out: a control client that has just ended may
-    still be one of those."""
-    count = 0
-    for fd in os.listdir(f"/proc/{daemon.pid}/fd"):
-        try:
-            count += not os.readlink(f"/proc/{daemon.pid}/fd/{fd}").startswith("socket:")
-        except FileNotFoundError:
-            pass
-    return count
+    """{descriptor: file} of the daemon, sockets left out: a control client that has just ended
+    may still be one of those."""
+    return {fd: file for fd, file in daemon.files().items() if not file.startswith("socket:")}
 
 
 def settled(daemon, wanted=None):
@@ -102,8 +96,8 @@ class Vmm:
         assert row["up"] == before["up"] and row["features"] == before["features"]
         # Those of a connection before may have been counted while a thread was closing them.
         end = time.monotonic() + 10
-        while held(self.daemon) > open_fds:
-            assert time.monotonic() < end, f"{held(self.daemon)} descriptors, {open_fds} before"
+        while len(held(self.daemon)) > len(open_fds):
+            assert time.monotonic() < end, f"{held(self.daemon)}, and before {open_fds}"
             time.sleep(0.01)
 
     def closed(self, why):
