@@ -46,7 +46,7 @@ static void help(void)
 	       "  --placement WHO    static (default): queue pairs stay at the worker where they begin, or\n"
 	       "                     are put by hand; auto: they follow the load\n"
 	       "  --control-cpu N    processor of the control thread (default: any); automatic placement\n"
-	       "                     then puts nothing on a worker there\n"
+	       "                     puts nothing on a worker there while there is another one\n"
 	       "  --poll LIST        these workers (0,2-3, or all) never sleep: lowest latency, a whole\n"
 	       "                     processor each; others sleep until something comes\n"
 	       "  --nap USEC         an idle worker that has a port without a descriptor to sleep on\n"
