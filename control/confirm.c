@@ -28,7 +28,7 @@ static void tell(struct vs_hub *hub, enum vs_notice_type type, const char *text)
 
 static int go_back(struct vs_hub *hub, const char *why, struct vs_fail *fail)
 {
-	char text[400];
+	char text[512];
 	int err;
 
 	event_del(hub->confirm.timer);

@@ -72,6 +72,14 @@ static int grow(struct vs_port *port)
 	return 0;
 }
 
+/* Static addresses are filters of their port's queue. */
+static int refilter(struct vs_switch *sw, struct vs_fail *fail)
+{
+	if (sw->vmq == VS_VMQ_OFF || model_publish(sw->m) == 0)
+		return 0;
+	return vs_fail_set(fail, -ENOMEM, 0, "no memory for a change");
+}
+
 static int add(struct vs_model *m, const struct vs_fdb_spec *spec, struct vs_fail *fail)
 {
 	const struct vs_static s = {.mac = spec->mac, .vid = spec->vlan};
@@ -99,7 +107,7 @@ static int add(struct vs_model *m, const struct vs_fdb_spec *spec, struct vs_fai
 	err = model_note_static(port, &s, true, fail);
 	if (!err)
 		port->statics[port->n_statics++] = s;
-	return err;
+	return err ? err : refilter(sw, fail);
 }
 
 int vs_fdb_add_static(struct vs_model *m, const struct vs_fdb_spec *spec, struct vs_fail *fail)
@@ -143,7 +151,7 @@ static int take_off(struct vs_port *port, uint32_t i, struct vs_fail *fail)
 	port->statics[i] = port->statics[--port->n_statics];
 	if (filter.fid && model_fdb_remove(port->sw, &filter) != 0)
 		return vs_fail_set(fail, -ENOMEM, 0, "no memory for a change");
-	return 0;
+	return refilter(port->sw, fail);
 }
 
 static int del(struct vs_model *m, const struct vs_fdb_spec *spec, struct vs_fail *fail)

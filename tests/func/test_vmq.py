@@ -121,6 +121,24 @@ def test_everybody_gets_the_same(lan, engine):
     assert "no address" in shown["left"]["text"]
 
 
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_static_addresses_are_filters(lan, engine):
+    """Those that come and go while the queues are in use, too; the row says why there is none."""
+    turn(lan, engine)
+    lan.add("bare", mac=mac(0xb))
+    assert "has no address" in rows(lan)["bare"]["text"]
+    lan.daemon.check("fdb", "add", SAME, "switch", "lan", "port", "bare")
+    row = rows(lan)["bare"]
+    assert row["queue"] and row["state"] == "running" and SAME in row["filters"]
+    one = frame(raw(SAME), lan.station.mac, 100)
+    lan.station.send(one)
+    assert arrived(lan, "bare", 1) == [one]
+    wait_for(lambda: rows(lan)["bare"]["frames"], lambda n: n == 1)
+    lan.daemon.check("fdb", "del", SAME, "switch", "lan")
+    row = rows(lan)["bare"]
+    assert row["queue"] is None and "has no address" in row["text"]
+
+
 def test_weight_decides(lan):
     """More guests than queues: the heavier ones have them, the others share the default one."""
     lan.trio()
