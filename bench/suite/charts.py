@@ -5,7 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
-from .workloads import ALL
+from .workloads import ALL, SORTED_SIZES
 
 COLOURS = ("#1f5fa8", "#c8553d", "#e0a030", "#5b8c5a", "#7d6b91", "#444444", "#3aa6a6", "#b0b0b0")
 PEERS = ("vmswitch", "ovs-normal", "ovs-mac-flows", "ovs-port-to-port", "testpmd",
@@ -175,6 +175,14 @@ def line_scripts(report, folder):
             series_of(scale, lambda row: row["x"], lambda row: row["median"]),
             folder / "scaling.png", "Throughput of all guests, 64 bytes", "guests",
             "million frames per second", "set logscale x 2\n")))
+    for size, text in SORTED_SIZES:
+        rows = table(report, "mpps", lambda row, of=f"vmq-{size}-": row["workload"].startswith(of))
+        if rows:
+            name = f"queues-{size}.png"
+            found.append((name, line_script(
+                series_of(rows, lambda row: row["x"], lambda row: row["median"]), folder / name,
+                f"Sorted for guests: {text}", "guests", "million frames per second",
+                "set logscale x 2\n")))
     parts = {"latency_p50_ns": 50, "latency_p99_ns": 99, "latency_p999_ns": 99.9}
     latency = [row for metric in parts for row in table(report, metric)]
     if latency:

@@ -6,7 +6,7 @@ import dataclasses
 import threading
 import time
 
-from . import bins, offloads, results
+from . import bins, offloads, queues, results
 from .machine import Watch
 from .procs import BenchError
 from .trial import Trial, latency_of, loss, measure, mpps, offered_share, running, values
@@ -41,7 +41,10 @@ def closed(session, workload, peer, round_no):
     with running(session.lab, peer, workload) as generator:
         trial = measure(session.lab, generator, peer, session.mode, {"closed": workload.window()})
         session.commands(workload, peer, generator)
+        sorter = peer.sorter() if workload.sorts else None
     note(session, workload, peer, round_no, trial)
+    if sorter:
+        queues.sorted_frames(session, workload, peer, round_no, trial, sorter)
     if workload.whole:
         offloads.whole(session, workload, peer, round_no, bins.bin_of_run(trial.windows),
                        trial.work)

@@ -25,7 +25,8 @@ from .trial import Lab
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PEERS = {one.name: one for one in (
     peers.VmSwitch, peers.VmSwitchAwake, peers.VmSwitchPlain, peers.VmSwitchTwo,
-    peers.VmSwitchTwoOnOne, peers.VmSwitchMerging, peers.VmSwitchApart, peer_ovs.OvsNormal,
+    peers.VmSwitchTwoOnOne, peers.VmSwitchMerging, peers.VmSwitchApart,
+    peers.VmSwitchQueues, peers.VmSwitchSoftQueues, peer_ovs.OvsNormal,
     peer_ovs.OvsMacFlows, peer_ovs.OvsPortToPort, peer_ovs.OvsNormalEmc,
     peer_ovs.OvsNormalNoRetries, peer_ovs.OvsPortToPortBest, peer_ovs.OvsNormalTso, peers.Testpmd,
     peers.TestpmdTso, peers.TestpmdBest, peer_ovs.OvsHostTap, peer_linux.LinuxBridge,

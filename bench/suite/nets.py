@@ -61,9 +61,10 @@ class Net:
         return command(["ip", "netns", "exec", self.name, "sh", "-c", 'echo "$1" > "$0"', path,
                         text], check=check)
 
-    def veth(self, one, other):
+    def veth(self, one, other, mtu=1500):
         """A wire, both ends up."""
-        self.ip("link", "add", one, "type", "veth", "peer", "name", other)
+        self.ip("link", "add", one, "mtu", str(mtu), "type", "veth", "peer", "name", other, "mtu",
+                str(mtu))
         for name in (one, other):
             self.ip("link", "set", name, "up")
 

@@ -38,12 +38,15 @@ class Peer:
     # What it can do of that; variant: another set-up of a peer, which the full mode measures on
     # the main workloads only.
     ways, enters, variant = frozenset({""}), False, False
-    # Between stacks of the host (tcpload.py): MTU of the interfaces, whether their offloads are
+    # MTU of the interfaces; between stacks of the host (tcpload.py), whether their offloads are
     # switched off.
     mtu, stacks_off = 1500, False
     # Whether segments are merged for its guests: "on" or "off", "" as it is by default. With a
     # word it takes part in workloads that merge, and in no other.
     merge = ""
+    # Who sorts frames from uplinks into queues: "on" (the kernel or the card), "soft" (the switch)
+    # or "" (nobody). With a word it takes part in workloads that sort, and in no other.
+    sort = ""
     # Where the sockets are, if not in a folder made for the run; further words for the generator.
     sockets, words = "", ()
 
@@ -176,7 +179,8 @@ class VmSwitch(Peer):
             self.ctl("port", "set", name, "mac", "any")
         for n in range(len(sockets) if self.static else 0):
             for number in range(self.macs or 1):
-                self.ctl("fdb", "add", mac_of(n, number), "switch", "lan", "port", f"p{n}")
+                self.ctl("fdb", "add", mac_of(n, number), "switch", switches[n % len(switches)],
+                         "port", f"p{n}")
 
     def add_switches(self):
         """The switch, or the two on either side of a wire; returns their names."""
@@ -186,7 +190,7 @@ class VmSwitch(Peer):
             return ["lan"]
         uplinks = {"lan": "xdp:up0", "far": "xdp:up1"}
         if self.way == "veth":
-            self.net.veth("up0", "up1")
+            self.net.veth("up0", "up1", self.mtu)
         else:
             uplinks = {name: f"dpdk:net_{words}" for name, words in
                        zip(("lan", "far"), memif(self.dir, "socket-abstract=no"))}
@@ -196,7 +200,16 @@ class VmSwitch(Peer):
                      "off")
         wait_until(lambda: all(row["up"] for row in json.loads(self.ctl("-j", "port", "show"))
                                if row["type"] == "uplink"), 20, "the uplinks are connected")
+        for name in uplinks if self.sort else ():
+            self.commands.append(f"vmswitch vmq set {name} {self.sort}")
+            self.ctl("vmq", "set", name, self.sort)
         return list(uplinks)
+
+    def sorter(self):
+        """(who sorts what comes by the second uplink, why, how many guests have a queue)."""
+        rows = json.loads(self.ctl("-j", "vmq", "show", "far"))
+        return (rows[0]["engine"], rows[0]["reason"],
+                sum(row["queue"] is not None for row in rows[1:]))
 
     def settled(self):
         """With many addresses: wait until nearly all are known."""
@@ -286,6 +299,20 @@ class VmSwitchApart(VmSwitch):
 
     name, title = "vmswitch-gro-off", "vmswitchd, `port set NAME offload gro off`"
     merge = "off"
+
+
+class VmSwitchQueues(VmSwitch):
+    """The same, and the kernel sorts what comes by an uplink into queues of guests."""
+
+    name, title = "vmswitch-vmq", "vmswitchd, `vmq set SWITCH on`"
+    sort = "on"
+
+
+class VmSwitchSoftQueues(VmSwitch):
+    """The same, and it sorts by itself."""
+
+    name, title = "vmswitch-vmq-soft", "vmswitchd, `vmq set SWITCH soft`"
+    sort = "soft"
 
 
 def memif(folder, *more):

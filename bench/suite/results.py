@@ -24,6 +24,8 @@ METRICS = {
     "rx_cycles_per_byte": ("TSC cycles", "lower"),
     "merged_into_one": ("segments", "higher"), "checksums_made": ("checksums", "lower"),
     "segments_made": ("segments", "lower"),
+    "mpps_per_vm": ("Mpps", "higher"), "switch_cpu_per_vm": ("CPUs", "lower"),
+    "queues": ("queues", "higher"),
 }
 COMPARED = ("mpps", "cycles_per_frame", "latency_p50_ns", "latency_p99_ns", "gbps",
             "cycles_per_byte", "rx_cycles_per_byte",
@@ -137,7 +139,7 @@ def summary(report):
     parts = []
     for workload in dict.fromkeys(row["workload"] for row in report["results"]):
         best = best_row(report, workload, report["ours"], ("mpps", "gbps"))
-        if best is None or workload.startswith("scale-"):
+        if best is None or workload.startswith(("scale-", "vmq-")):
             continue
         text = f"{workload} {best['median']:.2f} {best['unit']} ({best['bin']})"
         ratios = [f"{row['ratio']:.2f}x {row['peer']}" + ("" if row["verdict"] != "no verdict"

@@ -160,6 +160,8 @@ class Session:
             return False
         if workload.merges and not ours or getattr(peer, "merge", "") and not workload.merges:
             return False
+        if workload.sorts and not ours or getattr(peer, "sort", "") and not workload.sorts:
+            return False
         if workload.way not in peer.ways or (workload.static and not peer.enters):
             return False
         if peer.variant and self.mode.workloads == tuple(ALL) and workload.name not in MAIN:

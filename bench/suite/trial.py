@@ -88,7 +88,7 @@ def connected(lab, peer, workload, net, sockets):
             sockets[:] = paths
         peer.begin(folder)
         peer.size, peer.macs, peer.static = workload.size, workload.macs, workload.static
-        peer.way, peer.net = workload.way, net
+        peer.way, peer.net, peer.mtu = workload.way, net, workload.mtu
         peer.start(paths)
         generator.wait_ready()
         generator.learn(workload.learn_rate, workload.macs)

@@ -29,6 +29,10 @@ SCALE = (2, 4, 8, 16, 32, 64)
 SCALE_FULL = (128, 256, 384)
 # As many queue pairs as there can be, of guests that have several.
 SHAPES = ((256, 2), (128, 4))
+# Guests that an uplink's frames are sorted for, and what comes to them.
+SORTED = (1, 2, 4, 8, 32)
+SORTED_SIZES = (("64", "64 bytes"), ("1514", "1514 bytes"), ("9000", "9000 bytes"),
+                ("stream", "a TCP stream of 1514-byte segments"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,9 +43,10 @@ class Workload:
     for it; with `waits` "vmswitch" only we wait, and the peers are measured. `learn_rate` is how
     many addresses each guest shows the switch a second, 0: as fast as it goes. `way` is what lies
     between the stations (nets.py); with `static` their addresses are entered, not learnt.
-    `queue_pairs` is what each guest has, `mtu` that of interfaces between stacks. A queue pair has
-    `streams` flows, whose frames go `turn` at a time. `whole` says that the switch has nothing to
-    compute or cut, `merges` that the receiver takes merged segments."""
+    `queue_pairs` is what each guest has, `mtu` that of interfaces between stacks or switches. A
+    queue pair has `streams` flows, whose frames go `turn` at a time. `whole` says that the switch
+    has nothing to compute or cut, `merges` that the receiver takes merged segments, `sorts` that
+    the uplink's frames are for guests that may have queues."""
 
     name: str
     text: str
@@ -67,6 +72,7 @@ class Workload:
     turn: int = 32
     whole: bool = False
     merges: bool = False
+    sorts: bool = False
 
     def interfaces(self):
         """Stations that are interfaces; they have the last numbers."""
@@ -218,15 +224,24 @@ def _stacks():
                    whole=True)
 
 
+def _queues():
+    for size, text in SORTED_SIZES:
+        for n in SORTED:
+            yield Workload(f"vmq-{size}-{n}", f"{text}, from an uplink (AF_XDP on a veth pair) to "
+                           f"each of {n} guests", size=size, guests=2 * n, way="veth", sorts=True,
+                           merges=size == "stream", group=f"vmq-{size}", x=n, static=True,
+                           in_flight=IN_FLIGHT_VETH // 4 if size == "9000" else IN_FLIGHT_VETH,
+                           mtu=9000 if size == "9000" else 1500,
+                           options=("--one-way", *SAMPLE))
+
+
 def _absent():
-    for name, text, needs in (
-            ("nvgre-1400", "guests through a tunnel", "NVGRE"),
-            ("vmq-64", "queues per VM, on and off", "VMQ")):
+    for name, text, needs in (("nvgre-1400", "guests through a tunnel", "NVGRE"),):
         yield Workload(name, text, needs=needs)
 
 
 ALL = {one.name: one for part in (_pairs(), _many(), _others(), _ways(), _streams(), _stacks(),
-                                  _absent()) for one in part}
+                                  _queues(), _absent()) for one in part}
 # What another set-up of a peer is measured on where everything is.
 MAIN = ("pair-64", "pair-1514", "pair-tso", "pair-imix", "loss-64", "latency-64", "idle")
 
@@ -269,6 +284,8 @@ BASE_PEERS = ("vmswitch", "ovs-normal", "ovs-mac-flows", "ovs-port-to-port", "te
 TSO_PEERS = ("ovs-normal-tso", "testpmd-tso")
 # Told whether to merge; they are measured on streams from an uplink, and on nothing else.
 MERGE_PEERS = ("vmswitch-gro", "vmswitch-gro-off")
+# Told to sort frames from an uplink into queues; on those workloads, and on nothing else.
+QUEUE_PEERS = ("vmswitch-vmq", "vmswitch-vmq-soft")
 # Between interfaces of the host; they take part in nothing else.
 WAY_PEERS = ("ovs-normal-tap", "linux-bridge", "linux-bridge-rps", "vmswitch-plain",
              "linux-bridge-plain")
@@ -281,5 +298,5 @@ DEFAULT = Mode("default",
                (*BASE_PEERS, *TSO_PEERS, *WAY_PEERS), 1150, 5, 12, 8, 1000)
 FULL = Mode("full", tuple(ALL),
             (*BASE_PEERS, *TSO_PEERS, "vmswitch-nap0", "ovs-normal-emc1", "ovs-normal-retries0",
-             "ovs-port-to-port-best", "testpmd-best", *MERGE_PEERS, *WAY_PEERS), 6 * 3600, 8, 16,
-            12, 1000)
+             "ovs-port-to-port-best", "testpmd-best", *MERGE_PEERS, *QUEUE_PEERS, *WAY_PEERS),
+            6 * 3600, 8, 16, 12, 1000)

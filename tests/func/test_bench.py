@@ -557,13 +557,14 @@ def check_report(out):
 
 
 def test_report_with_a_double(tmp_path):
-    one = run_bench(tmp_path, "--vsgen", str(DOUBLE), "--peers", "vmswitch", "pair-64", "vmq-64")
+    one = run_bench(tmp_path, "--vsgen", str(DOUBLE), "--peers", "vmswitch", "pair-64",
+                    "nvgre-1400")
     stdout, stderr = one.communicate(timeout=120)
     assert one.returncode == 0, stderr
-    assert stdout.splitlines()[0] == "absent: vmq-64: waits for VMQ"
+    assert stdout.splitlines()[0] == "absent: nvgre-1400: waits for NVGRE"
     assert stdout.splitlines()[-1].startswith("vmswitch: pair-64 ")
     found = check_report(tmp_path)
-    assert {"workload": "vmq-64", "feature": "VMQ"} in found["absent"]
+    assert {"workload": "nvgre-1400", "feature": "NVGRE"} in found["absent"]
     assert {row["peer"] for row in found["results"]} == {"vmswitch"}
 
 

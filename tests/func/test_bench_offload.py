@@ -2,45 +2,21 @@
 """What bench/run says about offloads: streams that may be merged, and work nobody asked for."""
 
 import json
-import pathlib
 import subprocess
 import sys
 import types
 
 import pytest
 
+from benchlab import BENCH, Notes, fits, peer
 from vmswitchd import BUILD
 from vsgen import VSGEN, Gen, clean
 
-BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
-sys.path.insert(0, str(BENCH))
-
-from suite import main, offloads, peers, vmload, workloads  # noqa: E402
-from suite.session import Session  # noqa: E402
+from suite import main, offloads, peers, vmload, workloads
 
 pytestmark = pytest.mark.once
 
 TSC = 1e9
-
-
-class Notes:
-    """A session that keeps what it is told."""
-
-    def __init__(self):
-        self.samples, self.labels = {}, []
-
-    def add(self, _workload, _peer, _round_no, where, metric, value):
-        """A sample."""
-        self.samples[where, metric] = value
-
-    def label(self, _workload, _peer, text):
-        """A label."""
-        self.labels.append(text)
-
-
-def peer(name):
-    """A peer without a laboratory."""
-    return main.PEERS[name](types.SimpleNamespace(build="."))
 
 
 @pytest.mark.parametrize("work,labels", [
@@ -92,11 +68,6 @@ def test_what_a_byte_costs():
         ("near", "merged_into_one"): 10, ("near", "cycles_per_byte"): 2,
         ("near", "gbps"): pytest.approx(8 * 1.448e6 / 0.5 / 1e9),
         ("near", "rx_cycles_per_byte"): pytest.approx(0.25 * 0.5 * TSC / 1.448e6)}
-
-
-def fits(workload, name):
-    """Whether a peer takes part in a workload."""
-    return Session(None, workloads.QUICK, [], None).fits(workloads.ALL[workload], peer(name))
 
 
 @pytest.mark.parametrize("workload,who", [
