@@ -201,10 +201,15 @@ def dissect(frames, path):
     return [dict(zip(names, line.split("\t"))) for line in lines.splitlines()]
 
 
-def test_two_vlans_behind_one_uplink(net, trunk):
-    """Each guest talks on its VLAN, and on that one only; tags are on the wire, not in guests."""
+@pytest.mark.parametrize("queues", ["off", "on"])
+def test_two_vlans_behind_one_uplink(net, trunk, queues):
+    """Each guest talks on its VLAN, and on that one only; tags are on the wire, not in guests. The
+    same with queues, which the kernel sorts frames into by address and VLAN."""
+    net.daemon.configure("vmq", "set", "ext", queues)
     vm1 = net.plug("vm1", 1, "ext", "vlan", "access", 10)
     vm2 = net.plug("vm2", 2, "ext", "vlan", "access", 20)
+    for number in (1, 2):
+        net.daemon.configure("port", "set", f"vm{number}", "mac", f"52:54:00:00:01:{number:02x}")
     for guest in (vm1, vm2):
         guest.check("ip neigh flush dev eth0")
         reach(guest, STATION)
@@ -232,6 +237,14 @@ def test_two_vlans_behind_one_uplink(net, trunk):
         assert {(row["vlan.id"], row["vlan.priority"]) for row in sent} == {(vid, "0")}, sent
         assert {row["vlan.id"] for row in rows if row["eth.dst"] == mac} == {vid}
     print(json.dumps(rows[0]))
+    queue = {row["port"]: row for row in net.daemon.json("vmq", "show", "ext")}
+    for name, vid in (("vm1", 10), ("vm2", 20)):
+        row = queue[name]
+        if queues == "on":
+            assert (row["engine"], row["state"]) == ("xdp", "running") and row["frames"] > 5, row
+            assert row["filters"].endswith(f" vlan {vid}"), row
+        else:
+            assert row["queue"] is None and row["frames"] == 0, row
 
 
 def test_guest_changes_its_vlan(net, trunk):
