@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 
 static struct vs_rcu rcu;
 
@@ -450,7 +451,7 @@ static void *read_table(void *arg)
 			n = n * 1664525 + 1013904223;
 			e = find(r->fdb, (n >> 8) % (KEPT + 4 * BATCH));
 			port = e ? vs_fdb_entry_port(e) : VS_FDB_NO_PORT;
-			r->looked++;
+			__atomic_store_n(&r->looked, r->looked + 1, __ATOMIC_RELAXED);
 			r->found += e != NULL;
 			r->missed += !e && (n >> 8) % (KEPT + 4 * BATCH) < KEPT;
 			r->wrong += port != VS_FDB_NO_PORT &&
@@ -475,6 +476,9 @@ static void test_reader_beside_writer(void **state)
 	for (n = 0; n < KEPT; n++)
 		assert_int_equal(learn(fdb, n, port_of(n), 3), VS_FDB_NEW);
 	assert_int_equal(pthread_create(&thread, NULL, read_table, &r), 0);
+	/* Busy processors may let it begin late. */
+	while (__atomic_load_n(&r.looked, __ATOMIC_RELAXED) == 0)
+		(void)sched_yield();
 	for (i = 0; i < ROUNDS; i++) {
 		uint32_t added = 0;
 
