@@ -144,6 +144,14 @@ static void info(const struct vs_port *port, struct vs_port_view *view)
 		       dpdk.missed, dpdk.rx_errors, dpdk.tx_errors, dpdk.no_buffer);
 }
 
+static int node(const struct vs_port *port)
+{
+	static struct vs_dpdk_info dpdk; /* too large for the stack; control thread only */
+
+	vs_dpdk_info(port->dev, &dpdk);
+	return dpdk.node;
+}
+
 static int test(struct vs_port *port, const struct rte_ether_addr *partner,
 		struct vs_selftest_report *ret_report)
 {
@@ -169,6 +177,7 @@ const struct vs_kind_ops vs_kind_dpdk = {
 	.is_up = is_up,
 	.pairs = pairs,
 	.info = info,
+	.node = node,
 	.set = set,
 	.device_mtu = device_mtu,
 	.test = test,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Uplinks on a network card that the kernel drives (xdp:IFNAME). */
+#include "control/numa.h"
 #include "control/port_kind.h"
 
 #include "dataplane/uplink/uplink.h"
@@ -164,6 +165,14 @@ static void info(const struct vs_port *port, struct vs_port_view *view)
 	list_counters(&xdp, view->uplink.detail, sizeof(view->uplink.detail));
 }
 
+static int node(const struct vs_port *port)
+{
+	static struct vs_xdp_info xdp; /* too large for the stack; control thread only */
+
+	vs_xdp_info(port->dev, &xdp);
+	return vs_numa_of_interface(VS_NUMA_SYS, xdp.ifname);
+}
+
 const struct vs_kind_ops vs_kind_xdp = {
 	.id = VS_PORT_XDP,
 	.role = VS_ROLE_UPLINK,
@@ -178,6 +187,7 @@ const struct vs_kind_ops vs_kind_xdp = {
 	.is_up = is_up,
 	.pairs = pairs,
 	.info = info,
+	.node = node,
 	.share = share,
 	.host_mac = host_mac,
 	.device_mtu = device_mtu,

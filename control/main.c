@@ -8,6 +8,7 @@
 #include "control/model.h"
 #include "control/options.h"
 #include "control/notify.h"
+#include "control/numa.h"
 #include "control/privilege.h"
 #include "control/rundir.h"
 #include "control/seccomp.h"
@@ -136,6 +137,7 @@ static int make_workers(struct daemon *d)
 		config.lcore = VS_LCORE_WORKER + i;
 		config.idle = (d->options.poll >> i) & 1 ? VS_WORKER_POLLS : VS_WORKER_PARKS;
 		config.cpu = d->options.cpu[i];
+		config.node = vs_numa_of_cpu(VS_NUMA_SYS, config.cpu);
 		err = vs_worker_new(&config, &d->worker[i]);
 	}
 	return err;

@@ -324,6 +324,7 @@ struct vs_port_view {
 		char driver[96];     /* who drives it, and how */
 		char detail[768];    /* "name value, name value" */
 		uint32_t speed_mbps; /* 0: not known */
+		int node;            /* NUMA node of the card; -1: not known */
 		struct rte_ether_addr mac;
 	} uplink;
 };

@@ -256,14 +256,34 @@ static int choose_mac(struct vs_model *m, const struct vs_kind_ops *kind, struct
 	return 0;
 }
 
+/* NUMA node of the port's device, or -1. */
+static int node_of(const struct vs_port *port)
+{
+	return port->dev && port->kind->node ? port->kind->node(port) : -1;
+}
+
+/* Is worker @i where a device of @node is to be visited? Everywhere, if nobody is on its node. */
+static bool is_near(const struct vs_model *m, unsigned int i, int node)
+{
+	unsigned int k;
+
+	if (node < 0 || vs_worker_config(m->env.workers[i])->node == node)
+		return true;
+	for (k = 0; k < m->env.n_workers; k++) {
+		if (vs_worker_config(m->env.workers[k])->node == node)
+			return false;
+	}
+	return true;
+}
+
 /*
- * The worker that has the fewest queue pairs to visit. A guest that is not there yet counts for one
- * pair.
+ * The worker that has the fewest queue pairs to visit, of those on the device's NUMA @node (-1: of
+ * all). A guest that is not there yet counts for one pair, @self for none.
  */
-static uint16_t choose_home(const struct vs_model *m)
+static uint16_t choose_home(const struct vs_model *m, const struct vs_port *self, int node)
 {
 	unsigned int load[VS_WORKERS_MAX] = {0};
-	unsigned int best = 0;
+	unsigned int best = VS_WORKERS_MAX;
 	unsigned int i;
 
 	for (i = 0; i < VS_PORTS_MAX; i++) {
@@ -271,13 +291,13 @@ static uint16_t choose_home(const struct vs_model *m)
 		unsigned int pairs = port && port->dev ? port->kind->pairs(port) : 0;
 		unsigned int pair;
 
-		if (!port)
+		if (!port || port == self)
 			continue;
 		for (pair = 0; pair < RTE_MAX(pairs, 1u); pair++)
 			load[model_worker_of(m, port, pair)]++;
 	}
-	for (i = 1; i < m->env.n_workers; i++) {
-		if (load[i] < load[best])
+	for (i = 0; i < m->env.n_workers; i++) {
+		if (is_near(m, i, node) && (best == VS_WORKERS_MAX || load[i] < load[best]))
 			best = i;
 	}
 	return (uint16_t)best;
@@ -315,12 +335,15 @@ int model_port_make(struct vs_model *m, struct vs_switch *sw, const struct vs_po
 	if (like)
 		model_place_like(port, like);
 	else
-		model_place_begin(port, choose_home(m));
+		model_place_begin(port, choose_home(m, port, -1));
 	err = enter_txn(port, like, fail);
 	if (!err)
 		err = start_port(port, &spec, fail);
 	if (err)
 		return err;
+	/* Where its device is, is known now; no worker has it yet. */
+	if (!like && node_of(port) >= 0)
+		model_place_begin(port, choose_home(m, port, node_of(port)));
 	model_tell(m, VS_NOTICE_PORT_ADDED, sw, port, NULL, NULL);
 	model_txn_tell_link(port);
 	return 0;
@@ -438,6 +461,7 @@ static void fill_view(const struct vs_port *port, struct vs_port_view *view)
 		.moderation = port->moderation,
 	};
 	model_place_format(port, view->place);
+	view->uplink.node = node_of(port);
 	if (port->dev)
 		port->kind->info(port, view);
 	else

@@ -202,7 +202,8 @@ int vs_vmq_each(struct vs_model *m, const char *sw,
 /** struct vs_worker_view - a worker as shown; see struct vs_worker_stats for the counters */
 struct vs_worker_view {
 	uint32_t id;
-	int cpu; /* -1: any that the process may use */
+	int cpu;  /* -1: any that the process may use */
+	int node; /* NUMA node of that; -1: it has none */
 	uint64_t total_cycles;
 	uint64_t busy_cycles;
 	uint64_t frames;

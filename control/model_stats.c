@@ -235,6 +235,7 @@ int vs_worker_each(struct vs_model *m, int (*visit)(const struct vs_worker_view 
 		view = (struct vs_worker_view){
 			.id = config->index,
 			.cpu = config->cpu,
+			.node = config->node,
 			.total_cycles = stats.total_cycles,
 			.busy_cycles = stats.busy_cycles,
 			.frames = stats.frames,

@@ -39,6 +39,8 @@ static void put_uplink(struct vs_msg *msg, const struct vs_port_view *view)
 	vs_msg_put_bytes(msg, VS_ATTR_DEVICE_MAC, &view->uplink.mac, sizeof(view->uplink.mac));
 	if (view->uplink.speed_mbps)
 		vs_msg_put_u32(msg, VS_ATTR_SPEED, view->uplink.speed_mbps);
+	if (view->uplink.node >= 0)
+		vs_msg_put_u32(msg, VS_ATTR_NODE, (uint32_t)view->uplink.node);
 	if (view->uplink.detail[0])
 		vs_msg_put_str(msg, VS_ATTR_DETAIL, view->uplink.detail);
 }

@@ -12,6 +12,8 @@ static int put(const struct vs_worker_view *view, void *ctx)
 	vs_msg_put_u32(msg, VS_ATTR_ID, view->id);
 	if (view->cpu >= 0)
 		vs_msg_put_u32(msg, VS_ATTR_CPU, (uint32_t)view->cpu);
+	if (view->node >= 0)
+		vs_msg_put_u32(msg, VS_ATTR_NODE, (uint32_t)view->node);
 	vs_msg_put_u64(msg, VS_ATTR_TOTAL_CYCLES, view->total_cycles);
 	vs_msg_put_u64(msg, VS_ATTR_BUSY_CYCLES, view->busy_cycles);
 	vs_msg_put_u64(msg, VS_ATTR_FRAMES, view->frames);

@@ -96,6 +96,7 @@ static const struct vs_attr_spec specs[VS_ATTR_COUNT_] = {
 	[VS_ATTR_CLUSTER]        = {.name = "cluster", .type = VS_TLV_GMAC},
 	[VS_ATTR_DRIVER]         = {.name = "driver", .type = VS_TLV_TEXT},
 	[VS_ATTR_DEVICE_MAC]     = {.name = "device-mac", .type = VS_TLV_GMAC},
+	[VS_ATTR_NODE]           = {.name = "node", .type = VS_TLV_U32},
 	[VS_ATTR_SPEED]          = {.name = "speed", .type = VS_TLV_U32},
 	[VS_ATTR_DETAIL]         = {.name = "detail", .type = VS_TLV_TEXT},
 	[VS_ATTR_DRY_RUN]        = {.name = "dry-run", .type = VS_TLV_FLAG},

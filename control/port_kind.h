@@ -82,6 +82,9 @@ struct vs_kind_ops {
 	/** Fill in state, problem, broken and the kind's own part of @view. */
 	void (*info)(const struct vs_port *port, struct vs_port_view *view);
 
+	/** NUMA node of the device, or -1. NULL: it has none. */
+	int (*node)(const struct vs_port *port);
+
 	/**
 	 * Carry out the part of @change that the kind must do outside of the snapshot. All of it or
 	 * nothing. NULL: there is none. Return: 0, or -errno with @fail.

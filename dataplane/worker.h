@@ -59,6 +59,7 @@ enum vs_worker_company {
  * @company:	does it share the ports with others?
  * @lcore:	EAL lcore to run on
  * @cpu:	processor it is bound to, or -1; for show only
+ * @node:	NUMA node of that, or -1; for show, and for who places ports
  * @idle:	what it does without work
  * @nap_us:	how long to sleep at a time when nothing came for a while, and it cannot park; 0: it
  *		never sleeps
@@ -69,6 +70,7 @@ struct vs_worker_config {
 	enum vs_worker_company company;
 	unsigned int lcore;
 	int cpu;
+	int node;
 	enum vs_worker_idle idle;
 	unsigned int nap_us;
 };

@@ -215,6 +215,8 @@ static void put_device(struct out *o, const struct nlattr *const *tb)
 	out_mac(o, OUT_IN_BLOCKS, "device_mac", "DEVICE-MAC", cli_mac(tb, VS_ATTR_DEVICE_MAC), "-");
 	if (tb[VS_ATTR_SPEED])
 		out_num(o, OUT_IN_BLOCKS, "speed", "MBIT/S", cli_num(tb, VS_ATTR_SPEED));
+	if (tb[VS_ATTR_NODE])
+		out_num(o, OUT_IN_BLOCKS, "node", "NUMA-NODE", cli_num(tb, VS_ATTR_NODE));
 	out_str(o, OUT_IN_BLOCKS, "detail", "DETAIL", cli_str(tb, VS_ATTR_DETAIL));
 }
 

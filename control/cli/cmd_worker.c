@@ -30,6 +30,11 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 		  tb[VS_ATTR_CPU] ? json_integer((json_int_t)cli_num(tb, VS_ATTR_CPU))
 				  : json_null(),
 		  tb[VS_ATTR_CPU] ? cpu : "any");
+	snprintf(cpu, sizeof(cpu), "%llu", (unsigned long long)cli_num(tb, VS_ATTR_NODE));
+	out_value(o, OUT_EVERYWHERE, "node", "NODE",
+		  tb[VS_ATTR_NODE] ? json_integer((json_int_t)cli_num(tb, VS_ATTR_NODE))
+				   : json_null(),
+		  tb[VS_ATTR_NODE] ? cpu : "-");
 	out_num(o, OUT_EVERYWHERE, "ports", "PORTS", cli_num(tb, VS_ATTR_PORTS));
 	out_num(o, OUT_EVERYWHERE, "pairs", "QUEUE-PAIRS", cli_num(tb, VS_ATTR_PAIRS));
 	out_value(o, OUT_EVERYWHERE, "busy_cycles", "BUSY", json_integer((json_int_t)busy),

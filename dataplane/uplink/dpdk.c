@@ -94,7 +94,7 @@ static int start(struct vs_dpdk *dpdk, const struct vs_dpdk_plan *plan, struct v
 	struct rte_mempool *pool;
 	int err;
 
-	err = vs_dpdk_pool_new(plan, dpdk->port, &pool, ret_why);
+	err = vs_dpdk_pool_new(plan, dpdk->port, rte_eth_dev_socket_id(dpdk->eth), &pool, ret_why);
 	if (err)
 		return err;
 	err = vs_dpdk_dev_start(dpdk, plan, pool, ret_why);
@@ -347,6 +347,7 @@ void vs_dpdk_info(const struct vs_dpdk *dpdk, struct vs_dpdk_info *ret_info)
 		.mtu_max = dpdk->mtu_max,
 		.queues = dpdk->queues,
 		.link = dpdk->state == VS_DPDK_RUNNING,
+		.node = dpdk->state == VS_DPDK_GONE ? -1 : rte_eth_dev_socket_id(dpdk->eth),
 	};
 	(void)snprintf(ret_info->driver, sizeof(ret_info->driver), "%s", dpdk->driver);
 	describe_problem(dpdk, ret_info->problem, sizeof(ret_info->problem));

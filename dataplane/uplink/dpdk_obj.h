@@ -187,9 +187,14 @@ int vs_dpdk_pci_check_at(const char *folder, const char *addr, enum vs_dpdk_forc
 /** vs_dpdk_pool_size() - fill in @plan->mbufs and @plan->bytes from queues, rings and room. */
 void vs_dpdk_pool_size(struct vs_dpdk_plan *plan);
 
-/** vs_dpdk_pool_new() - make the pool. Return: 0, or -ENOMEM and *@ret_why. */
-int vs_dpdk_pool_new(const struct vs_dpdk_plan *plan, uint16_t port, struct rte_mempool **ret_pool,
-		     struct vs_dpdk_why *ret_why);
+/**
+ * vs_dpdk_pool_new() - make the pool
+ * @node:	NUMA node that it is to be on, if there is room; -1: any
+ *
+ * Return: 0, or -ENOMEM and *@ret_why.
+ */
+int vs_dpdk_pool_new(const struct vs_dpdk_plan *plan, uint16_t port, int node,
+		     struct rte_mempool **ret_pool, struct vs_dpdk_why *ret_why);
 
 /** vs_dpdk_pool_no_memory() - the refusal that says how much memory to start the daemon with. */
 int vs_dpdk_pool_no_memory(uint64_t bytes, struct vs_dpdk_why *ret_why);

@@ -93,9 +93,10 @@ static void look_through(void)
 	}
 }
 
-int vs_dpdk_pool_new(const struct vs_dpdk_plan *plan, uint16_t port, struct rte_mempool **ret_pool,
-		     struct vs_dpdk_why *ret_why)
+int vs_dpdk_pool_new(const struct vs_dpdk_plan *plan, uint16_t port, int node,
+		     struct rte_mempool **ret_pool, struct vs_dpdk_why *ret_why)
 {
+	const uint16_t room = (uint16_t)(RTE_PKTMBUF_HEADROOM + plan->room);
 	static uint32_t serial;
 	char name[RTE_MEMPOOL_NAMESIZE];
 	struct rte_mempool *pool;
@@ -108,9 +109,10 @@ int vs_dpdk_pool_new(const struct vs_dpdk_plan *plan, uint16_t port, struct rte_
 		return vs_dpdk_pool_no_memory(plan->bytes, ret_why);
 	/* A number: an old pool of the same port may still wait. */
 	(void)snprintf(name, sizeof(name), "up%u-%u", port, serial++);
-	pool = rte_pktmbuf_pool_create(name, plan->mbufs, CACHE, 0,
-				       (uint16_t)(RTE_PKTMBUF_HEADROOM + plan->room),
-				       SOCKET_ID_ANY);
+	pool = rte_pktmbuf_pool_create(name, plan->mbufs, CACHE, 0, room, node);
+	/* Rather far away than not at all. */
+	if (!pool && rte_errno == ENOMEM && node != SOCKET_ID_ANY)
+		pool = rte_pktmbuf_pool_create(name, plan->mbufs, CACHE, 0, room, SOCKET_ID_ANY);
 	if (!pool && rte_errno == ENOMEM)
 		return vs_dpdk_pool_no_memory(plan->bytes, ret_why);
 	if (!pool)

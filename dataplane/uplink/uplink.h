@@ -353,6 +353,7 @@ struct vs_dpdk_info {
 	struct rte_ether_addr mac;
 	bool link;
 	uint32_t speed_mbps; /* 0: not known */
+	int node;            /* NUMA node that it is on; -1: none, or not known */
 	uint32_t mtu;
 	uint32_t mtu_max;
 	uint32_t queues;

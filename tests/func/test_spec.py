@@ -724,9 +724,9 @@ def test_interleaved(world, spec, vmswitchd):
 
 
 # Attributes of answers that only some machines or devices have.
-RARE = {"worker-get": {"cpu", "awake-for", "stays"},
+RARE = {"worker-get": {"cpu", "node", "awake-for", "stays"},
         "queue-get": {"move-why", "moved-from", "moved-ms", "text"},
-        "port-get": {"speed", "detail"},
+        "port-get": {"speed", "node", "detail"},
         "mtu-get": {"mtu-vmm", "problem"}, "config-get": {"problem"},
         "offload-get": {"quarantine-why"}, "uplink-test": {"text"},
         "state-get": {"problem"}}

@@ -199,6 +199,11 @@ static const struct vs_port_ops no_ops = {
 	.fault_pending = no_fault,
 };
 
+static int node(const struct vs_port *port)
+{
+	return (int)fk[port->kind->id].node1 - 1;
+}
+
 #define FAKE(number, its_role, its_name, attr, its_mtu)                                         \
 	.id = (number), .role = (its_role), .name = (its_name), .place_attr = (attr),           \
 	.ops = &no_ops, .mtu = (its_mtu), .storm_pps = 10000, .max_macs = 1024, .place = place, \
@@ -212,7 +217,7 @@ static const struct vs_kind_ops kinds[VS_PORT_KINDS] = {
 	[VS_PORT_HOST] = {FAKE(VS_PORT_HOST, VS_ROLE_HOST, "host", VS_ATTR_IFNAME, 9216),
 			  .set = set, .leave = leave},
 	[VS_PORT_XDP] = {FAKE(VS_PORT_XDP, VS_ROLE_UPLINK, "uplink", VS_ATTR_UPLINK, 9216),
-			 .share = share, .sort = sort, .sorter = "fake",
+			 .share = share, .node = node, .sort = sort, .sorter = "fake",
 			 .sorter_text = "it says so", .queues_max = one_queue, .owner = no_owner},
 	[VS_PORT_DPDK] = {FAKE(VS_PORT_DPDK, VS_ROLE_UPLINK, "uplink", VS_ATTR_UPLINK, 1400)},
 };

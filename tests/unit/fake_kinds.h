@@ -19,6 +19,7 @@
  * @make_fails, @set_fails, @share_fails: what the call returns; 0: it works
  * @sorted, @wishes: calls of sort(), and filters at the last one
  * @sort_fails:	what sort() returns; 0: it works
+ * @node1:	NUMA node of its devices and 1; 0: they have none
  * @bad_place:	make() fails only there; NULL: everywhere, if @make_fails
  */
 struct fk_kind {
@@ -36,6 +37,7 @@ struct fk_kind {
 	unsigned int sorted;
 	unsigned int wishes;
 	int sort_fails;
+	unsigned int node1;
 	const char *bad_place;
 };
 

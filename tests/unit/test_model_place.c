@@ -126,6 +126,7 @@ static int set_up(void **state)
 	workers[0] = f->worker;
 	for (i = 1; i < WORKERS; i++) {
 		config.index = i;
+		config.node = i == 1;
 		if (vs_worker_new(&config, &workers[i]) != 0)
 			return -1;
 	}
@@ -377,6 +378,31 @@ static void test_words(void **state)
 	assert_string_equal(text, "1,4");
 }
 
+/* An uplink is visited where its card is, if somebody is there; the others are wherever. */
+static void test_node(void **state)
+{
+	struct mf *f = *state;
+	const struct vs_port *far, *near, *nowhere;
+
+	mf_port(f, "a", "lan");
+	mf_port(f, "b", "lan");
+	mf_port(f, "c", "lan");
+	fk[VS_PORT_XDP].node1 = 1 + 1;
+	far = model_uplink(fk_switch(f, "far", VS_SWITCH_EXTERNAL, "xdp:eth1"));
+	assert_int_equal(model_worker_of(f->m, far, 0), 1);
+	fk_switch(f, "more", VS_SWITCH_EXTERNAL, "xdp:eth4");
+	/* The one on the node has twice as much to do as the others now. */
+	nowhere = model_uplink(fk_switch(f, "again", VS_SWITCH_EXTERNAL, "xdp:eth5"));
+	assert_int_equal(model_worker_of(f->m, nowhere, 0), 1);
+	fk[VS_PORT_XDP].node1 = 1 + 0;
+	near = model_uplink(fk_switch(f, "near", VS_SWITCH_EXTERNAL, "xdp:eth2"));
+	assert_int_not_equal(model_worker_of(f->m, near, 0), 1);
+	/* Nobody is there. */
+	fk[VS_PORT_XDP].node1 = 1 + 7;
+	nowhere = model_uplink(fk_switch(f, "nowhere", VS_SWITCH_EXTERNAL, "xdp:eth3"));
+	assert_int_not_equal(model_worker_of(f->m, nowhere, 0), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,6 +414,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_memory, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pairs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_words, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_node, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, mf_group, NULL);
