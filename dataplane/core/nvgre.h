@@ -132,6 +132,7 @@ struct vs_pa {
 /** Bits of vs_peer.next_hop above the 48 of the MAC (b[0] in bits 47..40). */
 #define VS_NEXT_HOP_KNOWN (UINT64_C(1) << 63)
 #define VS_NEXT_HOP_FAILED (UINT64_C(1) << 62) /* asked for in vain: drop (pa_unresolved) */
+#define VS_NEXT_HOP_FULL (UINT64_C(1) << 61)   /* enough frames wait for it: drop (pa_unresolved) */
 
 /**
  * struct vs_peer - the way to a provider address of another host
