@@ -38,6 +38,21 @@
 	X(FLOOD_BUDGET,   "flood_budget",   IN,  "flood copies beyond the byte budget of one visit to this port") \
 	X(NO_RECEIVER,    "no_receiver",    IN,  "flooded, but no other port of the switch is up") \
 	X(UNKNOWN_UNICAST, "unknown_unicast", IN, "destination unknown, and the switch floods no such frames there (switch set NAME unknown flood)") \
+	X(NVGRE_HEADER,   "nvgre_header",   IN,  "packet for a provider address whose IP header is none: wrong version, or of less than 20 bytes") \
+	X(NVGRE_OPTIONS,  "nvgre_options",  IN,  "packet for a provider address with IPv4 options or IPv6 extension headers") \
+	X(NVGRE_CSUM,     "nvgre_csum",     IN,  "packet for a provider address whose IPv4 header has a wrong checksum") \
+	X(NVGRE_FRAGMENT, "nvgre_fragment", IN,  "fragment of a tunnel packet: the underlay's MTU is too small (mtu show)") \
+	X(NVGRE_SHORT,    "nvgre_short",    IN,  "tunnel packet that ends inside its headers, or is shorter than its IP header says") \
+	X(NVGRE_LOCAL,    "nvgre_local",    IN,  "tunnel packet that says it comes from a provider address of this host, or from one that no host has") \
+	X(NVGRE_FLAGS,    "nvgre_flags",    IN,  "GRE header with other flags than a key, or another version: not NVGRE") \
+	X(NVGRE_PROTO,    "nvgre_proto",    IN,  "GRE header whose protocol type is not 6558, Ethernet: not NVGRE") \
+	X(NVGRE_VSID,     "nvgre_vsid",     IN,  "tunnel packet with a reserved virtual subnet (0 to 4095, 16777215)") \
+	X(NVGRE_UNKNOWN_VSID, "nvgre_unknown_vsid", IN, "tunnel packet of a virtual subnet that this switch does not have (subnet add)") \
+	X(NVGRE_TAGGED,   "nvgre_tagged",   IN,  "tunnel packet whose inner frame has a VLAN tag, which RFC 7637 forbids") \
+	X(NVGRE_ECN,      "nvgre_ecn",      IN,  "congestion on the way to a tenant's packet that cannot be told of it but by its loss (RFC 6040)") \
+	X(PA_PROTO,       "pa_proto",       IN,  "packet for a provider address that is no NVGRE, ARP, neighbour discovery or ICMP") \
+	X(PA_ADDRESS,     "pa_address",     IN,  "packet for a provider address's MAC, but not for that address") \
+	X(PA_MISMATCH,    "pa_mismatch",    IN,  "tenant's frame from another provider address than the source's lookup record says (subnet set VSID strict off)") \
 	X(PORT_DOWN,      "port_down",      OUT, "the destination port is down (port show NAME says why)") \
 	X(MTU_OUT,        "mtu_out",        OUT, "frame longer than the MTU of the destination port (port set NAME mtu N)") \
 	X(VLAN_OUT,       "vlan_out",       OUT, "the destination port is not on the frame's VLAN, or would get it without the first of its two tags (port set NAME vlan)") \
