@@ -13,7 +13,7 @@
 #include "dataplane/core/nvgre.h"
 
 enum {
-	/** Bytes of the longest frame that is built here: Ethernet, tag, IPv6, NS with an option. */
+	/** Bytes of the longest frame built here: Ethernet, tag, IPv6, NS with an option. */
 	VS_NEIGH_FRAME = 14 + 4 + 40 + 24 + 8,
 	/** No path may be believed to carry less (RFC 1122, 3.3.3; RFC 8200, 5). */
 	VS_PMTU_MIN4 = 576,
