@@ -2,10 +2,10 @@
 /*
  * Answers in place: a packet becomes the answer to itself.
  *
- * Every frame that comes in leaves at most once as something else, so nothing is allocated, and who
- * asks pays for the answer. Short answers (ARP, neighbour discovery, ICMP errors) are written anew
- * into a header slot of the burst and have no payload beyond it; an echo keeps its payload, whatever
- * its length, and only its headers change (icmp.h).
+ * Every frame that comes in leaves at most once as something else, so nothing is allocated, and
+ * who asks pays for the answer. Short answers (ARP, neighbour discovery, ICMP errors) are written
+ * anew into a header slot of the burst and have no payload beyond it; an echo keeps its payload,
+ * whatever its length, and only its headers change (icmp.h).
  *
  * All functions are pure ones on a packet: they look at nothing else and change nothing else.
  */

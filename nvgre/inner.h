@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The IP packet in a frame without a tag: where its headers are, and what they say. Only the private
- * bytes are read, and nothing in them is believed.
+ * The IP packet in a frame without a tag: where its headers are, and what they say. Only the
+ * private bytes are read, and nothing in them is believed.
  */
 #ifndef VS_NVGRE_INNER_H
 #define VS_NVGRE_INNER_H

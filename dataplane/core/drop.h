@@ -53,6 +53,17 @@
 	X(PA_PROTO,       "pa_proto",       IN,  "packet for a provider address that is no NVGRE, ARP, neighbour discovery or ICMP") \
 	X(PA_ADDRESS,     "pa_address",     IN,  "packet for a provider address's MAC, but not for that address") \
 	X(PA_MISMATCH,    "pa_mismatch",    IN,  "tenant's frame from another provider address than the source's lookup record says (subnet set VSID strict off)") \
+	X(ARP_BAD,        "arp_bad",        IN,  "tenant's ARP packet that is cut, or not of Ethernet and IPv4") \
+	X(ND_BAD,         "nd_bad",         IN,  "tenant's neighbour discovery that RFC 4861 tells receivers to ignore, or IPv6 that may hide such") \
+	X(ROUTER_SPOOF,   "router_spoof",   IN,  "source address is that of the tenants' router") \
+	X(GATEWAY_SPOOF,  "gateway_spoof",  IN,  "ARP or neighbour discovery by which somebody else than the router claims to be a gateway") \
+	X(ROUTER_HEADER,  "router_header",  IN,  "frame for the tenants' router that is no IP packet, or one with a wrong header") \
+	X(MARTIAN,        "martian",        IN,  "packet for the tenants' router with an address that is not routed (RFC 1812, 5.3.7)") \
+	X(TO_ROUTER,      "to_router",      IN,  "packet for a gateway's address that is no echo request: nothing else is there") \
+	X(TTL_EXCEEDED,   "ttl_exceeded",   IN,  "time to live of a tenant's packet was over, and no error could be sent about it") \
+	X(NO_ROUTE,       "no_route",       IN,  "no customer route to the destination (route add), and no error could be sent about it") \
+	X(NO_LOOKUP_RECORD, "no_lookup_record", IN, "nobody is known to have the customer's address (record add), and no error could be sent about it") \
+	X(MTU_TUNNEL,     "mtu_tunnel",     IN,  "tenant's frame too long for the tunnel, and no error could be sent about it (mtu show)") \
 	X(PORT_DOWN,      "port_down",      OUT, "the destination port is down (port show NAME says why)") \
 	X(MTU_OUT,        "mtu_out",        OUT, "frame longer than the MTU of the destination port (port set NAME mtu N)") \
 	X(VLAN_OUT,       "vlan_out",       OUT, "the destination port is not on the frame's VLAN, or would get it without the first of its two tags (port set NAME vlan)") \
