@@ -480,7 +480,7 @@ static void test_too_big(void **state)
 
 	begin(&w);
 	assert_int_equal(vs_resolver_add(w.r, SW, &peer, 1500, w.now), 0);
-	/* From an address that is not ours, to a host that is no peer, of a VSID that is not here. */
+	/* From an address not ours, to a host that is no peer, of a VSID that is not here. */
 	send_error(&w, ip4(192, 168, 2, 23), peer.ip, 5001);
 	send_error(&w, us, ip4(192, 168, 2, 56), 5001);
 	send_error(&w, us, peer.ip, 5002);
