@@ -71,7 +71,7 @@ void vs_call_mac(const struct vs_call *call, enum vs_attr attr, struct rte_ether
 
 enum vs_rights vs_call_rights(const struct vs_call *call)
 {
-	return vs_peer_rights(&call->session->peer);
+	return vs_cred_rights(&call->session->peer);
 }
 
 static struct vs_msg *begin_record(struct vs_call *call)
@@ -269,9 +269,9 @@ static bool is_allowed(struct vs_session *s, const struct vs_request *req)
 {
 	struct vs_refusal refusal;
 
-	if (vs_peer_may(&s->peer, req->policy->cmd))
+	if (vs_cred_may(&s->peer, req->policy->cmd))
 		return true;
-	vs_peer_refuse(&s->peer, req->policy->name, &refusal);
+	vs_cred_refuse(&s->peer, req->policy->name, &refusal);
 	put_error(s, req->nlh, &refusal);
 	s->hub->counts.refused_requests++;
 	vs_log_limited(&refused_limit, VS_LOG_WARNING,
@@ -324,7 +324,7 @@ static int run_hello(struct vs_call *call, struct vs_fail *fail)
 	vs_msg_put_u32(msg, VS_ATTR_VERSION_MAX, VS_PROTO_VERSION_MAX);
 	vs_msg_put_str(msg, VS_ATTR_DAEMON, call->session->hub->version);
 	vs_msg_put_u32(msg, VS_ATTR_PID, (uint32_t)getpid());
-	vs_msg_put_u32(msg, VS_ATTR_RIGHTS, vs_peer_rights(&call->session->peer));
+	vs_msg_put_u32(msg, VS_ATTR_RIGHTS, vs_cred_rights(&call->session->peer));
 	ret = vs_call_end(call);
 	return ret < 0 ? ret : 0;
 }

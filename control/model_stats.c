@@ -287,6 +287,7 @@ static void read_books(struct vs_ctx *ctx, void *arg)
 		books->sw[i].extra_segments += s->extra_segments;
 		books->sw[i].merged += s->merged;
 		books->sw[i].generated += s->generated;
+		books->sw[i].encapsulated += s->encapsulated;
 	}
 }
 
@@ -350,14 +351,15 @@ static int audit_switch(const struct audit *a, const struct vs_switch *sw,
 		.sw = sw->name,
 		.left = all->attempts,
 		.right = all->forwarded + s->flood_copies + s->extra_segments - s->merged +
-			 s->generated,
+			 s->generated + s->encapsulated,
 	};
 
 	(void)snprintf(view.terms, sizeof(view.terms),
 		       "attempts %" PRIu64 " = forwarded %" PRIu64 " + flood copies %" PRIu64
-		       " + extra segments %" PRIu64 " - merged %" PRIu64 " + generated %" PRIu64,
+		       " + extra segments %" PRIu64 " - merged %" PRIu64 " + generated %" PRIu64
+		       " + encapsulated %" PRIu64,
 		       all->attempts, all->forwarded, s->flood_copies, s->extra_segments, s->merged,
-		       s->generated);
+		       s->generated, s->encapsulated);
 	return a->visit(&view, a->ctx);
 }
 

@@ -207,6 +207,7 @@ static int fill_switch(struct vs_conf *conf, const struct vs_switch *sw)
 	fill_owners(conf, model_uplink(sw), vmq);
 	conf->vmq[conf->n_vmqs++] = vmq;
 	conf->port[model_uplink(sw)->id].vmq = conf->n_vmqs;
+	conf->port[model_uplink(sw)->id].path = VS_PATH_QUEUES;
 	return 0;
 }
 

@@ -4,7 +4,7 @@
 #define VS_CONTROL_OPTIONS_H
 
 #include "control/model.h"
-#include "control/peer.h"
+#include "control/cred.h"
 #include "dataplane/core/limits.h"
 #include "dataplane/core/log.h"
 

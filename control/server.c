@@ -114,7 +114,7 @@ static struct vs_session *find_place(const struct vs_hub *hub, enum vs_rank rank
 }
 
 /* Return: 0, or -EUSERS: nobody gives its place to @peer. */
-static int make_room(struct vs_hub *hub, const struct vs_peer *peer)
+static int make_room(struct vs_hub *hub, const struct vs_cred *peer)
 {
 	struct vs_refusal why = {.error = -EUSERS};
 	struct vs_session *s;
@@ -139,7 +139,7 @@ static int make_room(struct vs_hub *hub, const struct vs_peer *peer)
 }
 
 /** turn_away() - one error, then the end of the connection. */
-static void turn_away(struct vs_server *server, int fd, const struct vs_peer *peer,
+static void turn_away(struct vs_server *server, int fd, const struct vs_cred *peer,
 		      const struct vs_refusal *refusal)
 {
 	uint32_t buf[512 / 4];
@@ -156,9 +156,9 @@ static void turn_away(struct vs_server *server, int fd, const struct vs_peer *pe
 static void admit(struct vs_server *server, int fd)
 {
 	struct vs_refusal refusal = {0};
-	struct vs_peer peer;
+	struct vs_cred peer;
 
-	vs_peer_find(fd, server->sock.gid, &peer);
+	vs_cred_find(fd, server->sock.gid, &peer);
 	if (peer.rank == VS_RANK_OTHER && server->others == VS_OTHERS_REFUSE) {
 		refusal.error = -EPERM;
 		(void)snprintf(refusal.text, sizeof(refusal.text),
@@ -214,7 +214,7 @@ void vs_server_counts(const struct vs_server *server, struct vs_server_counts *r
 
 	*ret_counts = server->hub.counts;
 	TAILQ_FOREACH(s, &server->hub.sessions, link) {
-		if (vs_peer_rights(&s->peer) == VS_RIGHTS_ALL)
+		if (vs_cred_rights(&s->peer) == VS_RIGHTS_ALL)
 			ret_counts->clients_all++;
 		else
 			ret_counts->clients_read++;

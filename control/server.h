@@ -6,7 +6,7 @@
 #ifndef VS_CONTROL_SERVER_H
 #define VS_CONTROL_SERVER_H
 
-#include "control/peer.h"
+#include "control/cred.h"
 
 #include <stdint.h>
 

@@ -262,7 +262,7 @@ static void on_write(evutil_socket_t fd, short what, void *ctx)
 	settle(s);
 }
 
-int vs_session_open(struct vs_hub *hub, int fd, const struct vs_peer *peer)
+int vs_session_open(struct vs_hub *hub, int fd, const struct vs_cred *peer)
 {
 	struct vs_session *s = calloc(1, sizeof(*s));
 

@@ -7,7 +7,7 @@
 #define VS_CONTROL_SESSION_H
 
 #include "control/confirm.h"
-#include "control/peer.h"
+#include "control/cred.h"
 #include "control/server.h"
 #include "control/tlv.h"
 
@@ -72,7 +72,7 @@ struct vs_session {
 	TAILQ_ENTRY(vs_session) link;
 	struct vs_hub *hub;
 	int fd;
-	struct vs_peer peer;
+	struct vs_cred peer;
 	struct vs_reap *reap;
 	uint64_t active_s;
 	struct event *read_ev;
@@ -101,7 +101,7 @@ struct vs_session {
  *
  * Return: 0, or -ENOMEM.
  */
-int vs_session_open(struct vs_hub *hub, int fd, const struct vs_peer *peer);
+int vs_session_open(struct vs_hub *hub, int fd, const struct vs_cred *peer);
 
 /** vs_session_close() - disconnect and free. */
 void vs_session_close(struct vs_session *s);

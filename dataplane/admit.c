@@ -2,7 +2,8 @@
 /*
  * Stage 4, admit: the ingress policy of the port a frame came from.
  *
- * Accepts: packets with an Ethernet header in their private bytes.
+ * Accepts: packets with an Ethernet header in their private bytes; of those that came out of a
+ *	tunnel fid, vid, bare_vid and pcp are set.
  * Guarantees: the frame may be sent by its port; the tag of its VLAN is taken off; fid, vid,
  * bare_vid
  *	and pcp are set.
@@ -17,7 +18,8 @@
 
 #include <rte_branch_prediction.h>
 
-static enum vs_drop admit_source(const struct vs_port_hot *port, const struct rte_ether_addr *src)
+static __rte_always_inline enum vs_drop admit_source(const struct vs_port_hot *port,
+						     const struct rte_ether_addr *src)
 {
 	if (!rte_is_valid_assigned_ether_addr(src))
 		return VS_DROP_SRC_INVALID;
@@ -97,7 +99,43 @@ static enum vs_drop admit(const struct vs_port_hot *port, struct vs_pkt *pkt)
 	return drop;
 }
 
+/* Its subnet and its tag are decap's business. */
+static enum vs_drop admit_inner(const struct vs_port_hot *port, const struct vs_pkt *pkt)
+{
+	enum vs_drop drop;
+
+	if (!(port->flags & VS_PORT_ADMIN_UP))
+		return VS_DROP_LINK_DOWN;
+	drop = admit_source(port, &vs_l2_eth(pkt)->src_addr);
+	if (!drop && unlikely(vs_pkt_longest(pkt) > port->max_frame))
+		drop = VS_DROP_MTU_IN;
+	return drop;
+}
+
+/* The loop is there once, and so is what it calls: twice would cost everybody. */
+static __rte_noinline void admit_range(struct vs_ctx *ctx, struct vs_burst *burst,
+				       unsigned int first, unsigned int end)
+{
+	unsigned int i;
+
+	for (i = first; i < end; i++) {
+		struct vs_pkt *pkt = &burst->pkt[i];
+		enum vs_drop drop;
+
+		if (pkt->drop)
+			continue;
+		drop = admit(&ctx->conf->port[pkt->in_port], pkt);
+		if (drop)
+			vs_pkt_drop(ctx, pkt, drop);
+	}
+}
+
 void vs_admit(struct vs_ctx *ctx, struct vs_burst *burst)
+{
+	admit_range(ctx, burst, 0, burst->n);
+}
+
+void vs_admit_tenants(struct vs_ctx *ctx, struct vs_burst *burst)
 {
 	unsigned int i;
 
@@ -105,9 +143,13 @@ void vs_admit(struct vs_ctx *ctx, struct vs_burst *burst)
 		struct vs_pkt *pkt = &burst->pkt[i];
 		enum vs_drop drop;
 
-		if (pkt->drop)
+		if (burst->placed >> i & 1)
 			continue;
-		drop = admit(&ctx->conf->port[pkt->in_port], pkt);
+		if (!(burst->inner >> i & 1)) {
+			admit_range(ctx, burst, i, i + 1);
+			continue;
+		}
+		drop = pkt->drop ? VS_DROP_NONE : admit_inner(&ctx->conf->port[pkt->in_port], pkt);
 		if (drop)
 			vs_pkt_drop(ctx, pkt, drop);
 	}

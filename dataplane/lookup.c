@@ -312,9 +312,12 @@ static bool is_same_flow(const struct vs_pkt *a, const struct vs_pkt *b)
 	       a->in_port == b->in_port;
 }
 
-/* The whole stage; @sorted: some of the packets are in queues. Made once for each of the two. */
+/*
+ * The whole stage; @sorted: packets that are in queues; @placed: packets that are where they
+ * belong. Made once for each of the three.
+ */
 static __rte_always_inline void look_up_burst(struct vs_ctx *ctx, struct vs_burst *burst,
-					      uint64_t sorted)
+					      uint64_t sorted, uint64_t placed)
 {
 	const struct vs_pkt *before = NULL; /* its source is known, and it went to @to alone */
 	uint16_t to = VS_FDB_NO_PORT;
@@ -326,7 +329,7 @@ static __rte_always_inline void look_up_burst(struct vs_ctx *ctx, struct vs_burs
 		struct pair_key key;
 		enum vs_drop drop;
 
-		if (pkt->drop)
+		if (pkt->drop || placed >> i & 1)
 			continue;
 		if (before && is_same_flow(pkt, before)) {
 			forward(ctx, port->id, to, (uint8_t)i);
@@ -351,10 +354,15 @@ static __rte_always_inline void look_up_burst(struct vs_ctx *ctx, struct vs_burs
 
 void vs_lookup(struct vs_ctx *ctx, struct vs_burst *burst)
 {
-	look_up_burst(ctx, burst, 0);
+	look_up_burst(ctx, burst, 0, 0);
 }
 
 void vs_lookup_queues(struct vs_ctx *ctx, struct vs_burst *burst)
 {
-	look_up_burst(ctx, burst, burst->sorted);
+	look_up_burst(ctx, burst, burst->sorted, 0);
+}
+
+void vs_lookup_tenants(struct vs_ctx *ctx, struct vs_burst *burst)
+{
+	look_up_burst(ctx, burst, burst->sorted, burst->placed);
 }

@@ -16,11 +16,17 @@ void vs_rx(struct vs_ctx *ctx, const struct vs_port_hot *port, struct vs_burst *
 /** vs_admit() - stage 4, see admit.c */
 void vs_admit(struct vs_ctx *ctx, struct vs_burst *burst);
 
+/** vs_admit_tenants() - the same where there are tenants: behind decap */
+void vs_admit_tenants(struct vs_ctx *ctx, struct vs_burst *burst);
+
 /** vs_lookup() - stage 5, see lookup.c */
 void vs_lookup(struct vs_ctx *ctx, struct vs_burst *burst);
 
 /** vs_lookup_queues() - the same behind classify: what is in a queue goes to its port */
 void vs_lookup_queues(struct vs_ctx *ctx, struct vs_burst *burst);
+
+/** vs_lookup_tenants() - the same behind classify, decap and route */
+void vs_lookup_tenants(struct vs_ctx *ctx, struct vs_burst *burst);
 
 /** vs_release() - stage 6, see release.c */
 void vs_release(struct vs_ctx *ctx, struct vs_burst *burst);

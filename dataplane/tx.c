@@ -3,7 +3,7 @@
  * Stage 9, tx: what is in the output lists is delivered.
  *
  * Accepts: released output lists; the twin of each packet that leaves tagged; frames that fixup
- *	made.
+ *	and encap made.
  * Guarantees: each entry is counted as sent or dropped by name, with the bytes and in the form
  *	that its port got or would have got, or is held (held.c); the lists are empty.
  * Drops (per copy): what the port did not take (rx_full, rx_small, rx_pieces, ring_broken,
@@ -88,5 +88,10 @@ void vs_tx(struct vs_ctx *ctx, struct vs_burst *burst)
 		deliver(ctx, &ctx->conf->port[ctx->fixup.to], ctx->fixup.frame,
 			ctx->fixup.n_frames);
 		ctx->fixup.n_frames = 0;
+	}
+	if (unlikely(ctx->encap.n_frames)) {
+		deliver(ctx, &ctx->conf->port[ctx->encap.to], ctx->encap.frame,
+			ctx->encap.n_frames);
+		ctx->encap.n_frames = 0;
 	}
 }

@@ -70,8 +70,10 @@ static inline void sort(struct vss_world *w)
 	struct vs_port_hot *from = &w->conf->port[w->from->id];
 
 	from->vmq = 1;
+	from->path = VS_PATH_QUEUES;
 	vs_vmq_classify(w->ctx, w->burst);
 	from->vmq = 0;
+	from->path = VS_PATH_PLAIN;
 }
 
 static inline void visit_queues(struct vss_world *w)
@@ -79,8 +81,10 @@ static inline void visit_queues(struct vss_world *w)
 	struct vs_port_hot *from = &w->conf->port[w->from->id];
 
 	from->vmq = 1;
+	from->path = VS_PATH_QUEUES;
 	(void)vs_pipeline_visit(w->ctx, w->from, 0, w->burst);
 	from->vmq = 0;
+	from->path = VS_PATH_PLAIN;
 }
 
 static inline void give_back(struct vss_world *w)

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 
 struct vs_fdb;
+struct vs_nvgre;
 struct vs_vmq;
 
 /**
@@ -97,7 +98,16 @@ enum vs_port_flag {
 	VS_PORT_PRIORITY = 1 << 3, /* the 802.1p priority of its tags is kept */
 	/* its tx is told the worker in place of the sender's pair: a queue for each worker */
 	VS_PORT_TX_BY_WORKER = 1 << 4,
-	VS_PORT_MANY = 1 << 5, /* an uplink: many senders stand behind it (fair.h) */
+	VS_PORT_MANY = 1 << 5,   /* an uplink: many senders stand behind it (fair.h) */
+	VS_PORT_TUNNEL = 1 << 6, /* no device: what is sent to it is encapsulated (core/nvgre.h) */
+};
+
+/** Which stages the frames of a port go through (pipeline.c). */
+enum vs_path {
+	VS_PATH_PLAIN,
+	VS_PATH_QUEUES, /* an uplink with queues */
+	VS_PATH_TENANT, /* a tenant's guest, a tunnel port, an uplink with provider addresses */
+	VS_PATHS,
 };
 
 /**
@@ -133,6 +143,7 @@ struct vs_port_hot {
 	uint8_t pairs;       /* queue pairs to poll */
 	uint8_t workers;     /* that visit it: each has its share of what is limited */
 	uint8_t offload_off; /* enum vs_offload: caps of the other side that are not used */
+	uint8_t path;        /* enum vs_path */
 	struct rte_ether_addr mac;
 	uint16_t vmq; /* 1 + index into vs_conf.vmq: an uplink's queues; 0: it has none */
 } __rte_cache_aligned;
@@ -196,11 +207,12 @@ struct vs_conf {
 	uint16_t n_taps;
 	const struct vs_tap *tap[VS_TAPS_MAX]; /* captures; owned by control */
 	uint32_t n_fids;
-	struct vs_domain *domain; /* by fid, n_fids of them */
-	uint16_t *members;        /* storage of all members of domains and groups */
-	struct vs_trunk *trunks;  /* storage of all trunks */
-	uint16_t *fid_of_vid;     /* storage of all switches' tables */
-	struct vs_poll *polls;    /* storage of all lists of work */
+	struct vs_domain *domain;     /* by fid, n_fids of them */
+	uint16_t *members;            /* storage of all members of domains and groups */
+	struct vs_trunk *trunks;      /* storage of all trunks */
+	uint16_t *fid_of_vid;         /* storage of all switches' tables */
+	struct vs_poll *polls;        /* storage of all lists of work */
+	const struct vs_nvgre *nvgre; /* tenant networks; NULL: there are none */
 	uint16_t n_vmqs;
 	struct vs_vmq **vmq;                   /* the queues of uplinks, owned */
 	uint64_t has_queue[VS_PORTS_MAX / 64]; /* control: ports that have one */

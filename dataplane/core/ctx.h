@@ -10,6 +10,7 @@
 #include "dataplane/core/clock.h"
 #include "dataplane/core/conf.h"
 #include "dataplane/core/event.h"
+#include "dataplane/core/nvgre.h"
 #include "dataplane/core/segments.h"
 #include "dataplane/core/stats.h"
 
@@ -23,6 +24,7 @@ enum {
 
 struct vs_fdb_entry;
 struct vs_held;
+struct vs_punt_ring;
 
 /** Slots of the cache that finds again what every burst asks for. */
 enum {
@@ -89,6 +91,45 @@ struct vs_fixup {
 	struct vs_extent ext[VS_FIXUP_EXTENTS];
 };
 
+/** What encap is packing. */
+enum vs_encap_source {
+	VS_ENCAP_NOTHING,
+	VS_ENCAP_LIST, /* the output list of the tunnel port */
+	VS_ENCAP_MADE, /* what fixup made for it */
+};
+
+/** Room of one outer header. */
+struct vs_outer_slot {
+	uint8_t bytes[VS_OUTER_MAX];
+};
+
+/**
+ * struct vs_encap - frames that encap made for an uplink, until tx has taken them
+ * @more:	not all fitted: encap and tx run again before fixup makes anything else
+ * @source:	what is being packed (enum vs_encap_source); @n_source: frames that fixup made
+ * @entry, @copy: of the list that is being served: those before are done; of its packet, the hosts
+ *		that have their copy
+ * @to:		uplink that @frame is for
+ * @frame:	what tx is to deliver there, @n_frames of them, each an outer header and, borrowed,
+ *		all of the inner frame
+ * @id:		IPv4 identification of the next one
+ */
+struct vs_encap {
+	uint16_t n_frames;
+	uint16_t to;
+	uint16_t id;
+	uint16_t entry;
+	uint32_t copy;
+	uint32_t n_ext;
+	bool more;
+	uint8_t source;
+	uint16_t n_source;
+	struct vs_pkt *frame[VS_BURST_MAX];
+	struct vs_pkt made[VS_BURST_MAX];
+	struct vs_outer_slot hdr[VS_BURST_MAX];
+	struct vs_extent ext[VS_FIXUP_EXTENTS + VS_BURST_MAX];
+};
+
 struct vs_ctx {
 	const struct vs_conf *conf;
 	uint64_t now_tsc;
@@ -112,6 +153,8 @@ struct vs_ctx {
 	uint64_t held_ticks;  /* of the time stamp counter, that those took that had waited */
 	struct vs_held *held; /* where; NULL: this worker is alone and never has to wait */
 	struct vs_fixup fixup;
+	struct vs_encap encap;
+	struct vs_punt_ring *punt; /* to control; NULL until there are provider addresses */
 	struct vs_tap_visit tap;
 	const struct vs_burst *tapped; /* the burst, while a capture looks at it; NULL: none does */
 };
@@ -135,6 +178,24 @@ static inline void vs_out_add(struct vs_ctx *ctx, uint16_t port, uint8_t index)
 	if (out->n == 0)
 		ctx->touched[ctx->n_touched++] = port;
 	out->pkt[out->n++] = index;
+}
+
+/**
+ * vs_pkt_place() - packet @index of the burst goes to @port, wherever it came from
+ *
+ * For what the switch makes of a frame that was for itself. The caller has set vid, fid, bare_vid
+ * and pcp.
+ */
+static inline void vs_pkt_place(struct vs_ctx *ctx, struct vs_burst *burst, unsigned int index,
+				uint16_t port)
+{
+	const struct vs_pkt *pkt = &burst->pkt[index];
+	const uint16_t sw = ctx->conf->port[pkt->in_port].sw;
+
+	burst->placed |= UINT64_C(1) << index;
+	vs_stats_add(VS_TERM_CONSUMED, &ctx->port_stats[pkt->in_port]->consumed, 1);
+	vs_stats_add(VS_TERM_GENERATED, &ctx->switch_stats[sw].generated, 1);
+	vs_out_add(ctx, port, (uint8_t)index);
 }
 
 /**

@@ -67,6 +67,9 @@
 	X(PORT_DOWN,      "port_down",      OUT, "the destination port is down (port show NAME says why)") \
 	X(MTU_OUT,        "mtu_out",        OUT, "frame longer than the MTU of the destination port (port set NAME mtu N)") \
 	X(VLAN_OUT,       "vlan_out",       OUT, "the destination port is not on the frame's VLAN, or would get it without the first of its two tags (port set NAME vlan)") \
+	X(NO_PEER,        "no_peer",        OUT, "tenant's frame for the tunnel, but no lookup record says to which host (record add)") \
+	X(PA_UNRESOLVED,  "pa_unresolved",  OUT, "the provider address's next hop does not answer, or enough frames wait for it (nvgre peers)") \
+	X(COPY_BUDGET,    "copy_budget",    OUT, "more copies for other hosts than one visit to the sending port may have made of its frames") \
 	X(GSO_FAILED,     "gso_failed",     OUT, "what the frame owes could not be settled for a port that cannot take it as it is") \
 	X(CUT_BUDGET,     "cut_budget",     OUT, "more segments than one visit to the sending port may have made of its frames") \
 	X(RX_FULL,        "rx_full",        OUT, "the guest has no free receive buffer: it is too slow, or its ring too short (rx_queue_size=1024)") \

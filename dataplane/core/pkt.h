@@ -55,6 +55,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct vs_peer;
+
 /** A piece of payload. @data may be the sender's and change at any time: copy, never judge. */
 struct vs_extent {
 	const uint8_t *data;
@@ -145,6 +147,12 @@ struct vs_hdr_slot {
  * @owing:	bit i: something is owed on packet i
  * @sorted:	bit i: packet i belongs to the queue of port @queue[i] (core/vmq.h); written where
  *		the uplink has queues, and read only there
+ * @inner:	bit i: packet i came out of a tunnel, and is its inner frame now; @via[i] is the host
+ *		that it came from until route has read it. Written where there are tenants, and read
+ *		only there, as @placed and @via
+ * @placed:	bit i: packet i stands in the output lists that it belongs to, and is in the
+ *		account as consumed and generated; no stage looks for its destination
+ * @via:	the host that packet i goes to if it leaves by a tunnel; NULL: to all of its subnet
  * @tagged:	twins of @pkt with the tag of their VLAN; twin i is there if bit i of @has_tagged is
  *		set, shares the extents of packet i and has a private header of its own
  */
@@ -160,6 +168,9 @@ struct vs_burst {
 	struct vs_hdr_slot tagged_hdr[VS_BURST_MAX];
 	uint64_t sorted;
 	uint16_t queue[VS_BURST_MAX];
+	uint64_t inner;
+	uint64_t placed;
+	const struct vs_peer *via[VS_BURST_MAX];
 };
 
 _Static_assert(VS_BURST_MAX <= 64, "a bit of has_tagged for each packet");

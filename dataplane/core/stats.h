@@ -5,7 +5,7 @@
  *   ingress port:  received = forwarded + flooded + consumed + sum of drops with side IN
  *   egress port:   attempts = sent + sum of drops with side OUT + held
  *   switch:        sum of attempts = sum of forwarded + flood_copies + extra_segments
- *                                    - merged + generated
+ *                                    - merged + generated + encapsulated
  *
  * Each term is counted where the thing happens and none is computed from others. A worker
  * counts into its own blocks only, with plain stores; control reads them with relaxed loads at
@@ -109,6 +109,7 @@ struct vs_switch_stats {
 	uint64_t extra_segments;
 	uint64_t merged;
 	uint64_t generated;
+	uint64_t encapsulated; /* frames of a tunnel port that leave by the uplink */
 };
 
 /*
@@ -130,6 +131,8 @@ enum vs_stats_term {
 	VS_TERM_FLOOD_COPIES,
 	VS_TERM_EXTRA_SEGMENTS,
 	VS_TERM_MERGED,
+	VS_TERM_GENERATED,
+	VS_TERM_ENCAPSULATED,
 	VS_TERM_OFFLOAD, /* of no sum */
 };
 

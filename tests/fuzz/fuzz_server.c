@@ -69,7 +69,7 @@ static void play(struct vs_hub *hub, int fd, const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct vs_peer peer = {.pid = 1, .rank = VS_RANK_ROOT};
+	static const struct vs_cred peer = {.pid = 1, .rank = VS_RANK_ROOT};
 	static struct vs_hub hub = {.version = "1"};
 	static struct vs_model model;
 	struct vs_session *s;

@@ -369,5 +369,5 @@ void sf_audit(const struct sf *s)
 		forwarded += st->forwarded;
 	}
 	assert_int_equal(attempts, forwarded + sw->flood_copies + sw->extra_segments - sw->merged +
-					   sw->generated);
+					   sw->generated + sw->encapsulated);
 }

@@ -285,7 +285,8 @@ static void test_drop_sides(void **state)
 					  "mem_lost",    "vlan_out",    "host_full",
 					  "host_down",   "uplink_full", "uplink_size",
 					  "uplink_down", "tx_busy",     "gso_failed",
-					  "cut_budget"};
+					  "cut_budget",  "no_peer",     "pa_unresolved",
+					  "copy_budget"};
 	unsigned int found = 0;
 	unsigned int r;
 	unsigned int i;

@@ -298,6 +298,8 @@ static void test_audit_of_a_mixture(void **state)
 		    r == VS_DROP_GSO_FAILED || r == VS_DROP_RING_BROKEN || r == VS_DROP_FRAME_CUT ||
 		    r == VS_DROP_CUT_BUDGET || r >= VS_DROP_HOST_FULL ||
 		    (r >= VS_DROP_VLAN_DENIED && r <= VS_DROP_VLAN_UNUSED) ||
+		    (r >= VS_DROP_NVGRE_HEADER && r < VS_DROP_PORT_DOWN) ||
+		    (r >= VS_DROP_NO_PEER && r <= VS_DROP_COPY_BUDGET) ||
 		    r == VS_DROP_UNKNOWN_UNICAST || r == VS_DROP_TX_BUSY || r == VS_DROP_VLAN_OUT)
 			continue;
 		for (p = 0; p < SF_PORTS; p++)

@@ -82,7 +82,7 @@ static void test_busy_clients_stay(void **state)
 /* What a reader may send, and what it gets of what others see. */
 static void test_reader(void **state)
 {
-	const struct vs_peer peer = {.uid = 1234, .gid = 99, .pid = 1, .rank = VS_RANK_OTHER};
+	const struct vs_cred peer = {.uid = 1234, .gid = 99, .pid = 1, .rank = VS_RANK_OTHER};
 	struct vs_hub *hub = (struct vs_hub *)server; /* its first member */
 	static uint32_t reply[REPLY_WORDS];
 	const struct nlattr *tb[VS_ATTR_COUNT_];
@@ -114,7 +114,7 @@ static void test_reader(void **state)
 	for (cmd = 0; cmd < 256; cmd++) {
 		const struct vs_policy *policy = vs_policy_find(cmd);
 
-		if (vs_peer_may(&peer, cmd))
+		if (vs_cred_may(&peer, cmd))
 			assert_true(policy && (policy->answer == VS_ANSWER_DUMP ||
 					       cmd == VS_CMD_HELLO || cmd == VS_CMD_SUBSCRIBE));
 	}
@@ -139,7 +139,7 @@ static void test_sample(void **state)
 	ask(admin, &msg);
 	expect_error(admin, 0, NULL);
 	for (i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++) {
-		const struct vs_peer peer = {.uid = 1234, .rank = ranks[i]};
+		const struct vs_cred peer = {.uid = 1234, .rank = ranks[i]};
 
 		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fd), 0);
 		assert_int_equal(vs_session_open(hub, fd[0], &peer), 0);
@@ -203,7 +203,7 @@ static void hand_over(int sock, const void *data, size_t len, int fd)
  */
 static void test_close_that_waits(void **state)
 {
-	static const struct vs_peer peer = {.uid = 1234, .rank = VS_RANK_OTHER};
+	static const struct vs_cred peer = {.uid = 1234, .rank = VS_RANK_OTHER};
 	struct vs_hub *hub = (struct vs_hub *)server;
 	const time_t begin = time(NULL);
 	uint32_t buf[64];

@@ -345,6 +345,7 @@ static struct world *new_world(uint16_t native)
 	w->s->conf->vmq = w->table;
 	w->s->conf->n_vmqs = 1;
 	w->s->conf->port[UPLINK].vmq = 1;
+	w->s->conf->port[UPLINK].path = VS_PATH_QUEUES;
 	w->s->conf->port[UPLINK].vid = native;
 	return w;
 }

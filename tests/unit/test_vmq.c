@@ -179,6 +179,7 @@ static struct vs_vmq *make_queues(struct sf *s)
 	s->conf->vmq = queues;
 	s->conf->n_vmqs = 1;
 	s->conf->port[UPLINK].vmq = 1;
+	s->conf->port[UPLINK].path = VS_PATH_QUEUES;
 	return queues[0];
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "control/peer.h"
+#include "control/cred.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,9 +29,9 @@ static bool in_group(int fd, gid_t gid)
 	return found;
 }
 
-void vs_peer_find(int fd, gid_t gid, struct vs_peer *ret_peer)
+void vs_cred_find(int fd, gid_t gid, struct vs_cred *ret_peer)
 {
-	struct vs_peer peer = {.uid = (uid_t)-1, .gid = gid, .rank = VS_RANK_OTHER};
+	struct vs_cred peer = {.uid = (uid_t)-1, .gid = gid, .rank = VS_RANK_OTHER};
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
@@ -46,14 +46,14 @@ void vs_peer_find(int fd, gid_t gid, struct vs_peer *ret_peer)
 	*ret_peer = peer;
 }
 
-enum vs_rights vs_peer_rights(const struct vs_peer *peer)
+enum vs_rights vs_cred_rights(const struct vs_cred *peer)
 {
 	return peer->rank == VS_RANK_OTHER ? VS_RIGHTS_READ : VS_RIGHTS_ALL;
 }
 
-bool vs_peer_may(const struct vs_peer *peer, unsigned int cmd)
+bool vs_cred_may(const struct vs_cred *peer, unsigned int cmd)
 {
-	if (vs_peer_rights(peer) == VS_RIGHTS_ALL)
+	if (vs_cred_rights(peer) == VS_RIGHTS_ALL)
 		return true;
 	switch (cmd) {
 	case VS_CMD_HELLO:
@@ -77,7 +77,7 @@ bool vs_peer_may(const struct vs_peer *peer, unsigned int cmd)
 	}
 }
 
-void vs_peer_refuse(const struct vs_peer *peer, const char *name, struct vs_refusal *ret_refusal)
+void vs_cred_refuse(const struct vs_cred *peer, const char *name, struct vs_refusal *ret_refusal)
 {
 	*ret_refusal = (struct vs_refusal){.error = -EPERM};
 	(void)snprintf(ret_refusal->text, sizeof(ret_refusal->text),

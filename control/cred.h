@@ -2,8 +2,8 @@
 /*
  * Who is at the other end of a control connection, and what they may do. Private to the server.
  */
-#ifndef VS_CONTROL_PEER_H
-#define VS_CONTROL_PEER_H
+#ifndef VS_CONTROL_CRED_H
+#define VS_CONTROL_CRED_H
 
 #include "control/tlv.h"
 
@@ -24,11 +24,11 @@ enum vs_others {
 };
 
 /**
- * struct vs_peer - the client of a connection, as it was when it connected
+ * struct vs_cred - the client of a connection, as it was when it connected
  * @pid:	0 if the kernel does not say
  * @gid:	group that would let it do everything
  */
-struct vs_peer {
+struct vs_cred {
 	uid_t uid;
 	pid_t pid;
 	gid_t gid;
@@ -36,24 +36,24 @@ struct vs_peer {
 };
 
 /**
- * vs_peer_find() - who has connected
+ * vs_cred_find() - who has connected
  * @fd:		connection; its credentials are the kernel's (SO_PEERCRED, SO_PEERGROUPS)
  * @gid:	group of the socket's file
  *
  * Somebody of whom nothing can be learnt is VS_RANK_OTHER with user (uid_t)-1.
  */
-void vs_peer_find(int fd, gid_t gid, struct vs_peer *ret_peer);
+void vs_cred_find(int fd, gid_t gid, struct vs_cred *ret_peer);
 
-/** vs_peer_rights() - what the peer may do, as HELLO tells it. */
-enum vs_rights vs_peer_rights(const struct vs_peer *peer);
+/** vs_cred_rights() - what the peer may do, as HELLO tells it. */
+enum vs_rights vs_cred_rights(const struct vs_cred *peer);
 
 /**
- * vs_peer_may() - may the peer send this command?
+ * vs_cred_may() - may the peer send this command?
  * @cmd:	a command that is not known to be harmless is one that changes something
  */
-bool vs_peer_may(const struct vs_peer *peer, unsigned int cmd);
+bool vs_cred_may(const struct vs_cred *peer, unsigned int cmd);
 
-/** vs_peer_refuse() - fill in the refusal of a command (its @name) that the peer may not send. */
-void vs_peer_refuse(const struct vs_peer *peer, const char *name, struct vs_refusal *ret_refusal);
+/** vs_cred_refuse() - fill in the refusal of a command (its @name) that the peer may not send. */
+void vs_cred_refuse(const struct vs_cred *peer, const char *name, struct vs_refusal *ret_refusal);
 
 #endif
