@@ -206,7 +206,7 @@ static void send_back(struct visit *v, unsigned int i, const struct vs_pa *pa)
 	vs_pkt_place(v->ctx, v->burst, i, v->port->id);
 }
 
-/* Does it want something of a host, and not of a tunnel's end? Of IP it is known by the protocol. */
+/* Does it want something of a host, and not of a tunnel's end? IP tells by its protocol. */
 static bool is_for_host(const struct vs_pkt *pkt, struct vs_l2_tag tag)
 {
 	const uint32_t l3 = tag.kind == VS_L2_UNTAGGED ? L3_BARE : L3_TAGGED;
@@ -325,7 +325,7 @@ static void look(struct visit *v, unsigned int i)
 	}
 	if (!has_pa(v, &mac, vid))
 		return;
-	/* No uplink leaves us anything to be done; a sum over the outer frame would be in the way. */
+	/* No uplink leaves us anything to be done: a debt would be in the way. */
 	if (likely(!vs_debt_owes(&pkt->debt))) {
 		vs_unpack_fill(v->burst, i);
 		drop = is_for_host(pkt, tag) ? take_own(v, i, tag, vid) : take_tunnel(v, i, &mac);

@@ -204,9 +204,9 @@ static bool may_send6(const struct vs_ip *ip)
 }
 
 /*
- * Options are refused, and so are extension headers: no tunnel end sends any, and a source route
- * would ask for more than unpacking. @c: behind the Ethernet header; @ret_len: bytes that follow the
- * IP header.
+ * Options are refused, and so are extension headers: no tunnel end sends any, and a source
+ * route would ask for more than unpacking. @c: behind the Ethernet header; @ret_len: bytes behind
+ * the IP header.
  */
 static enum vs_drop take_ip4(struct vs_cursor *c, struct vs_outer *o, uint32_t *ret_len)
 {

@@ -94,6 +94,7 @@ static inline struct vs_ip vs_ip_make6(const void *addr)
 	return ip;
 }
 
+/** vs_ip_equal() - are they one address? */
 static inline bool vs_ip_equal(const struct vs_ip *a, const struct vs_ip *b)
 {
 	return memcmp(a, b, sizeof(*a)) == 0;
