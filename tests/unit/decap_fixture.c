@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/unit/decap_fixture.h"
 
+#include "nvgre/nvgre.h"
+
 #include <rte_hash.h>
 
 #include <stdlib.h>
@@ -307,6 +309,67 @@ uint32_t df_gather(const struct vs_pkt *pkt, uint8_t *to)
 	}
 	CHECK(at == pkt->len);
 	return at;
+}
+
+const uint8_t df_mac_a[6] = {0x00, 0x15, 0x5d, 0x01, 0x32, 0x11};
+const uint8_t df_mac_b[6] = {0x00, 0x15, 0x5d, 0x01, 0x32, 0x12};
+const uint8_t df_mac_router[6] = {0x02, 0, 0, 0xaa, 0, 1};
+const uint8_t df_mac_host[6] = {0x02, 0, 0, 0, 0x05, 0x55};
+
+void df_inner(uint8_t *inner, uint32_t len)
+{
+	static const uint8_t ip[] = {0x08, 0, 0x45, 2,  0, 0, 0,  1,  0, 0, 64,
+				     17,   0, 0,    10, 1, 1, 11, 10, 1, 1, 12};
+	uint32_t i;
+
+	for (i = 0; i < len; i++)
+		inner[i] = (uint8_t)(i * 3);
+	memcpy(inner, df_mac_b, 6);
+	memcpy(inner + 6, df_mac_a, 6);
+	memcpy(inner + 12, ip, sizeof(ip));
+	inner[16] = (uint8_t)((len - 14) >> 8);
+	inner[17] = (uint8_t)(len - 14);
+	df_mend(inner + 14);
+}
+
+void df_audit(const struct df *d)
+{
+	const struct vs_port_stats *up = &d->stats[DF_UPLINK], *in = &d->stats[DF_TUNNEL];
+	const uint64_t inner = (uint64_t)__builtin_popcountll(d->burst->inner);
+	const uint64_t placed = (uint64_t)__builtin_popcountll(d->burst->placed);
+	uint64_t left = 0;
+	unsigned int i;
+
+	for (i = 0; i < d->burst->n; i++) {
+		const uint64_t bit = UINT64_C(1) << i;
+
+		left += !d->burst->pkt[i].drop && !(d->burst->inner & bit) &&
+			!(d->burst->placed & bit);
+	}
+	CHECK(up->received == up->consumed + vs_stats_drops(up, VS_DROP_SIDE_IN) + left);
+	CHECK(in->received == inner);
+	CHECK(up->consumed == inner + placed);
+}
+
+struct vs_pkt *df_run(struct df *d, const uint8_t *frame, uint32_t len)
+{
+	struct vs_pkt *pkt;
+
+	df_begin(d);
+	pkt = df_put(d, frame, len, VS_HDR_BYTES, 65536);
+	vs_nvgre_decap(d->ctx, d->burst);
+	df_audit(d);
+	return pkt;
+}
+
+bool df_leaves(struct df *d, const uint8_t *frame, uint32_t len)
+{
+	const struct vs_pkt *pkt = df_run(d, frame, len);
+	uint8_t got[DF_FRAME_MAX];
+
+	return !pkt->drop && pkt->in_port == DF_UPLINK && !d->burst->inner && !d->burst->placed &&
+	       !d->ctx->n_touched && df_gather(pkt, got) == len && memcmp(got, frame, len) == 0 &&
+	       pkt->debt.csum == VS_CSUM_GOOD;
 }
 
 /* ---- what should happen */

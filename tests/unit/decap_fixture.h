@@ -127,6 +127,24 @@ struct df_expected {
  */
 struct df_expected df_expect(const struct df *d, const uint8_t *frame, uint32_t len);
 
+/** Addresses of tenants' guests, of their router, and of the host that tunnels come from. */
+extern const uint8_t df_mac_a[6];
+extern const uint8_t df_mac_b[6];
+extern const uint8_t df_mac_router[6];
+extern const uint8_t df_mac_host[6];
+
+/** df_inner() - a frame from a to b, IPv4 with ECT(0), of 34 bytes at least */
+void df_inner(uint8_t *inner, uint32_t len);
+
+/** df_audit() - the sums of the uplink and of the tunnel port hold, and the bits say the same. */
+void df_audit(const struct df *d);
+
+/** df_run() - a new burst of this frame alone goes through the stage. Return: the packet. */
+struct vs_pkt *df_run(struct df *d, const uint8_t *frame, uint32_t len);
+
+/** df_leaves() - the same; does the stage leave it as it is? */
+bool df_leaves(struct df *d, const uint8_t *frame, uint32_t len);
+
 /** df_drops() - of all reasons, at both ports. */
 uint64_t df_drops(const struct df *d);
 
