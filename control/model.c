@@ -2,6 +2,7 @@
 /* The model's life, the snapshot, and what happens by itself (workers' events, ageing). */
 #include "control/model.h"
 
+#include "control/model_resolve.h"
 #include "control/model_txn.h"
 #include "control/port_kind.h"
 #include "control/tlv.h"
@@ -174,6 +175,7 @@ void vs_model_free(struct vs_model *m)
 	model_place_stop(m);
 	for (i = 0; i < m->env.n_workers; i++)
 		vs_worker_publish(m->env.workers[i], NULL);
+	model_resolve_free(m);
 	model_conf_free(m->conf);
 	free(m->fid);
 	free(m);

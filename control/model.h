@@ -422,6 +422,14 @@ enum vs_notice_type {
 	VS_NOTICE_MTU,         /* a port wants longer frames than its network carries */
 	VS_NOTICE_QUARANTINED, /* an uplink claims an offload that it does not do */
 	VS_NOTICE_RELEASED,    /* now it does it */
+	VS_NOTICE_NEXT_HOP_FAILED,
+	VS_NOTICE_NEXT_HOP_BACK,
+	VS_NOTICE_NEXT_HOP_MOVED, /* it has another MAC */
+	VS_NOTICE_PA_CLASH,       /* somebody else has a provider address of ours */
+	VS_NOTICE_PATH_MTU,       /* packets to another host may be shorter, or longer again */
+	VS_NOTICE_RECORD_STALE,   /* a VM is elsewhere than its record says */
+	VS_NOTICE_RECORD_MOVED,   /* a learnt record follows its VM */
+	VS_NOTICE_LEARN_LIMIT,    /* a subnet has learnt as many addresses as it may */
 };
 
 /**

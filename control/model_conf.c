@@ -9,6 +9,7 @@
  * who get such frames come first. A port that sends tagged frames has a trunk, which leads from
  * the tag to the fid; all trunks of a switch share one table.
  */
+#include "control/model_resolve.h"
 #include "control/model_txn.h"
 #include "control/port_kind.h"
 
@@ -425,6 +426,7 @@ void model_conf_replace(struct vs_model *m, struct vs_conf *conf)
 	unsigned int i;
 
 	model_vmq_prepare(m, conf);
+	model_resolve_prepare(m, conf);
 	for (i = 0; i < m->env.n_workers; i++)
 		vs_worker_publish(m->env.workers[i], conf);
 	m->conf = conf;
@@ -433,6 +435,7 @@ void model_conf_replace(struct vs_model *m, struct vs_conf *conf)
 	model_place_left(m);
 	model_conf_free(old);
 	model_vmq_sort(m);
+	model_resolve_follow(m);
 }
 
 int model_publish(struct vs_model *m)

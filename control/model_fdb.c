@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Addresses: learning what the workers saw, ageing, flushing, showing. */
+#include "control/model_resolve.h"
 #include "control/model_txn.h"
 #include "control/port_kind.h"
 
@@ -218,6 +219,7 @@ void model_drain(struct vs_model *m)
 				take_event(m, &ev[i]);
 		}
 	}
+	model_resolve_drain(m);
 }
 
 void model_age(struct vs_model *m)

@@ -25,6 +25,7 @@
 #include "vmq/vmq.h"
 
 struct event;
+struct model_resolve;
 struct vs_changes;
 struct vs_host_env;
 struct vs_kind_ops;
@@ -130,7 +131,8 @@ struct vs_model {
 	struct vs_port *port[VS_PORTS_MAX];
 	struct vs_fid *fid; /* VS_FIDS_MAX of them */
 	struct vs_cluster cluster[VS_GROUPS_MAX];
-	struct vs_txn *txn; /* NULL: none is open */
+	struct vs_txn *txn;            /* NULL: none is open */
+	struct model_resolve *resolve; /* provider addresses; NULL: there never was one */
 	int (*waiting)(const struct vs_config_key *key,
 		       int (*visit)(const struct vs_config_key *key, const struct nlmsghdr *record,
 				    void *ctx),

@@ -55,6 +55,22 @@ static const char *event_name(enum vs_notice_type type)
 		return "offload-quarantined";
 	case VS_NOTICE_RELEASED:
 		return "offload-released";
+	case VS_NOTICE_NEXT_HOP_FAILED:
+		return "next-hop-failed";
+	case VS_NOTICE_NEXT_HOP_BACK:
+		return "next-hop-back";
+	case VS_NOTICE_NEXT_HOP_MOVED:
+		return "next-hop-moved";
+	case VS_NOTICE_PA_CLASH:
+		return "pa-clash";
+	case VS_NOTICE_PATH_MTU:
+		return "path-mtu";
+	case VS_NOTICE_RECORD_STALE:
+		return "record-stale";
+	case VS_NOTICE_RECORD_MOVED:
+		return "record-moved";
+	case VS_NOTICE_LEARN_LIMIT:
+		return "learn-limit";
 	case VS_NOTICE_EVENTS_LOST:
 		return "events-lost";
 	}
