@@ -176,6 +176,9 @@ static bool pack_all(struct vs_ctx *ctx, const struct packing *p)
 	struct vs_encap *enc = &ctx->encap;
 
 	if (enc->copy == 0) {
+		/* Once begun it is in the account. */
+		if (!has_room(enc, p->pkt))
+			return false;
 		if (p->n == 0) {
 			settle(ctx, p, VS_DROP_NO_PEER);
 			return true;
