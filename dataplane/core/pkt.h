@@ -147,9 +147,9 @@ struct vs_hdr_slot {
  * @owing:	bit i: something is owed on packet i
  * @sorted:	bit i: packet i belongs to the queue of port @queue[i] (core/vmq.h); written where
  *		the uplink has queues, and read only there
- * @inner:	bit i: packet i came out of a tunnel, and is its inner frame now; @via[i] is the host
- *		that it came from until route has read it. Written where there are tenants, and read
- *		only there, as @placed and @via
+ * @inner:	bit i: packet i came out of a tunnel, and is its inner frame now; @via[i] is the
+ *		host that it came from until route has read it. Written where there are tenants,
+ *		and read only there, as @placed and @via
  * @placed:	bit i: packet i stands in the output lists that it belongs to, and is in the
  *		account as consumed and generated; no stage looks for its destination
  * @via:	the host that packet i goes to if it leaves by a tunnel; NULL: to all of its subnet

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Outer headers of NVGRE, taken: each field of frames written by hand, made wrong (nvgre/outer.c) */
+/* Outer headers of NVGRE, taken: each field of frames written by hand, made wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
