@@ -349,3 +349,92 @@ void tf_check(const uint8_t *frame, uint32_t len)
 	assert_int_equal(tf_add(frame + l4, len - l4, pseudo(frame, len - l4, proto_of(frame))),
 			 0xffff);
 }
+
+/* A datagram from .11 of subnet number @subnet, to its router. */
+void tf_to_router(struct tf *t, unsigned int subnet, struct vs_ip dst, uint8_t ttl,
+		  uint16_t fragment, uint32_t len)
+{
+	unsigned int net = 1 + subnet % 2;
+	struct vs_ip src = vs_ip_is4(&dst) ? tf_ip4(net, 11) : tf_ip6(net, 21);
+	struct rte_ether_addr mac = tf_mac(subnet, vs_ip_is4(&dst) ? 11 : 21);
+
+	tf_ether(t, tf_router_mac(subnet), mac, vs_ip_is4(&dst) ? 0x0800 : 0x86dd);
+	tf_udp(t, &src, &dst, ttl, fragment, len);
+}
+
+void tf_assert_macs(const uint8_t *frame, struct rte_ether_addr dst, struct rte_ether_addr src)
+{
+	assert_memory_equal(frame, &dst, 6);
+	assert_memory_equal(frame + 6, &src, 6);
+}
+
+/* An error that was sent to .11 (.21) of @subnet: from its gateway, quoting what was sent. */
+const uint8_t *tf_assert_error(struct tf *t, struct vs_step step, unsigned int subnet,
+			       unsigned int type, unsigned int code)
+{
+	unsigned int net = 1 + subnet % 2;
+	struct vs_ip gateway4 = tf_ip4(net, 1);
+	struct vs_ip gateway6 = tf_ip6(net, 1);
+	uint8_t sent[VS_HDR_BYTES];
+	const uint8_t *icmp;
+	const uint8_t *b;
+
+	memcpy(sent, t->frame, sizeof(sent));
+	assert_int_equal(step.kind, VS_STEP_ANSWER);
+	b = tf_arrived(t);
+	tf_check(b, t->len);
+	tf_assert_macs(b, *(const struct rte_ether_addr *)(sent + 6), tf_router_mac(subnet));
+	assert_int_equal(t->pkt.fid, TF_FID + subnet);
+	if (b[14] >> 4 == 4) {
+		assert_memory_equal(b + 26, gateway4.b + 12, 4);
+		assert_memory_equal(b + 30, sent + 26, 4);
+		assert_int_equal(b[23], IPPROTO_ICMP);
+		icmp = b + 34;
+	} else {
+		assert_memory_equal(b + 22, gateway6.b, 16);
+		assert_memory_equal(b + 38, sent + 22, 16);
+		assert_int_equal(b[20], IPPROTO_ICMPV6);
+		icmp = b + 54;
+	}
+	assert_int_equal(icmp[0], type);
+	assert_int_equal(icmp[1], code);
+	assert_memory_equal(icmp + 8, sent + 14, t->len - (uint32_t)(icmp + 8 - b));
+	assert_true(t->len - (uint32_t)(icmp + 8 - b) >= 28);
+	return icmp;
+}
+
+void tf_assert_dropped(struct vs_step step, enum vs_drop drop)
+{
+	if (step.kind != VS_STEP_DROP || step.drop != drop)
+		fail_msg("kind %u, %s, not %s", step.kind, vs_drop_name(step.drop),
+			 vs_drop_name(drop));
+}
+
+/* All that routing changes, and nothing else. */
+void tf_check_routed(struct tf *t, struct vs_step step, unsigned int to, unsigned int host,
+		     uint8_t ttl)
+{
+	static uint8_t sent[TF_FRAME];
+	uint32_t len = t->len;
+	const uint8_t *b;
+
+	memcpy(sent, t->frame, len);
+	assert_int_equal(step.kind, VS_STEP_GO);
+	assert_true(step.routed);
+	assert_ptr_equal(step.subnet, &t->subnet[to]);
+	assert_int_equal(t->pkt.fid, TF_FID + to);
+	b = tf_arrived(t);
+	assert_int_equal(t->len, len);
+	tf_check(b, len);
+	tf_assert_macs(b, tf_mac(to, host), tf_router_mac(to));
+	if (b[14] >> 4 == 4) {
+		assert_int_equal(b[22], ttl - 1);
+		memcpy(sent + 22, b + 22, 4);
+		sent[23] = b[23];
+	} else {
+		assert_int_equal(b[21], ttl - 1);
+		sent[21]--;
+	}
+	memcpy(sent, b, 12);
+	assert_memory_equal(b, sent, len);
+}

@@ -24,6 +24,9 @@ enum {
 	TF_PEER_MTU = 1500,
 	TF_ROOM = TF_PEER_MTU - VS_NVGRE_COST4,
 	TF_FRAME = 70000,
+	/* Of IPv4's flags. */
+	TF_DF = 0x4000,
+	TF_MF = 0x2000,
 };
 
 /** struct tf - tables, a router, and one packet */
@@ -104,5 +107,20 @@ const uint8_t *tf_arrived(struct tf *t);
 uint16_t tf_add(const uint8_t *at, uint32_t len, uint32_t sum);
 /** tf_check() - assert that length and every checksum of an IP frame are right. */
 void tf_check(const uint8_t *frame, uint32_t len);
+
+/** tf_to_router() - a datagram from .11 (.21) of subnet number @subnet, to its router. */
+void tf_to_router(struct tf *t, unsigned int subnet, struct vs_ip dst, uint8_t ttl,
+		  uint16_t fragment, uint32_t len);
+/** tf_check_routed() - all that routing changes, and nothing else, to @host of subnet @to. */
+void tf_check_routed(struct tf *t, struct vs_step step, unsigned int to, unsigned int host,
+		     uint8_t ttl);
+void tf_assert_macs(const uint8_t *frame, struct rte_ether_addr dst, struct rte_ether_addr src);
+/**
+ * tf_assert_error() - an error went to .11 (.21) of @subnet, from its gateway, about what was sent
+ * Return: its ICMP header.
+ */
+const uint8_t *tf_assert_error(struct tf *t, struct vs_step step, unsigned int subnet,
+			       unsigned int type, unsigned int code);
+void tf_assert_dropped(struct vs_step step, enum vs_drop drop);
 
 #endif
