@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "nvgre/answer.h"
 #include "tests/unit/tenant_fixture.h"
 
 #include <netinet/in.h>
@@ -88,7 +89,8 @@ static void test_echo_fragments(void **state)
 		tf_ip4_hdr(t, &src, &dst, IPPROTO_ICMP, 64, (uint16_t)(more | at / 8), n);
 		tf_bytes(t, whole + at, n);
 		assert_int_equal(tf_send(t, 0, VS_FROM_GUEST).kind, VS_STEP_ANSWER);
-		tf_check(tf_arrived(t), t->len);
+		(void)tf_arrived(t);
+		tf_check(t->frame, t->len);
 		memcpy(reply + at, t->frame + 34, n);
 	}
 	assert_int_equal(tf_add(reply, sizeof(reply), 0), 0xffff);
@@ -97,11 +99,103 @@ static void test_echo_fragments(void **state)
 	tf_free(t);
 }
 
+/* A host's address: ARP, solicitations and echo for it; not for others. */
+static void test_host(void **state)
+{
+	const struct rte_ether_addr mac = tf_mac(9, 1);
+	const uint8_t arp[] = {0, 1, 8, 0, 6, 4, 0, 1};
+	struct vs_ip asker = tf_ip4(1, 11);
+	struct vs_ip asker6 = tf_ip6(1, 21);
+	struct vs_ip ip = tf_ip4(7, 7);
+	struct vs_ip ip6 = tf_ip6(7, 7);
+	struct tf *t = tf_new();
+	unsigned int other;
+
+	for (other = 0; other < 2; other++) {
+		enum vs_asked want = other ? VS_ASKED_NOTHING : VS_ASKED_ANSWERED;
+		struct vs_ip dst = tf_ip4(7, 7 + other);
+		struct vs_ip dst6 = tf_ip6(7, 7 + other);
+
+		tf_ether(t, mac, tf_mac(0, 11), 0x0806);
+		tf_bytes(t, arp, sizeof(arp));
+		tf_bytes(t, tf_mac(0, 11).addr_bytes, 6);
+		tf_bytes(t, asker.b + 12, 4);
+		tf_zero(t, 6);
+		tf_bytes(t, dst.b + 12, 4);
+		tf_pkt(t, 0, VS_HDR_BYTES);
+		assert_int_equal(vs_answer_host(&t->pkt, &t->slot, &ip, &mac), want);
+		if (!other)
+			assert_memory_equal(tf_arrived(t) + 22, &mac, 6);
+		tf_ether(t, mac, tf_mac(0, 21), 0x86dd);
+		tf_ip6_hdr(t, &asker6, &ip6, IPPROTO_ICMPV6, 255, 24);
+		tf_zero(t, 8)[0] = 135;
+		tf_bytes(t, dst6.b, 16);
+		tf_sum(t, 54, 2);
+		tf_pkt(t, 0, VS_HDR_BYTES);
+		assert_int_equal(vs_answer_host(&t->pkt, &t->slot, &ip6, &mac), want);
+		/* It is a host: not a router, solicited, new. */
+		if (!other) {
+			(void)tf_arrived(t);
+			tf_check(t->frame, t->len);
+			assert_int_equal(t->frame[58], 0x60);
+		}
+		tf_ether(t, mac, tf_mac(0, 11), 0x0800);
+		tf_ip4_hdr(t, &asker, &dst, IPPROTO_ICMP, 64, 0, 16);
+		tf_zero(t, 16)[0] = 8;
+		tf_sum(t, 34, 2);
+		tf_pkt(t, 0, VS_HDR_BYTES);
+		assert_int_equal(vs_answer_host(&t->pkt, &t->slot, &ip, &mac), want);
+	}
+	tf_free(t);
+}
+
+/* What others say is told from what they ask. */
+static void test_host_hears(void **state)
+{
+	const struct rte_ether_addr mac = tf_mac(9, 1);
+	const uint8_t arp[] = {0, 1, 8, 0, 6, 4, 0, 2};
+	struct vs_ip from = tf_ip4(7, 1);
+	struct vs_ip from6 = tf_ip6(7, 1);
+	struct vs_ip ip = tf_ip4(7, 7);
+	struct vs_ip ip6 = tf_ip6(7, 7);
+	struct tf *t = tf_new();
+	unsigned int cut;
+
+	for (cut = 0; cut < 2; cut++) {
+		tf_ether(t, mac, tf_mac(0, 11), 0x0806);
+		tf_bytes(t, arp, sizeof(arp));
+		tf_bytes(t, tf_mac(0, 11).addr_bytes, 6);
+		tf_bytes(t, from.b + 12, 4);
+		tf_zero(t, 10 - cut);
+		tf_pkt(t, 0, VS_HDR_BYTES);
+		assert_int_equal(vs_answer_host(&t->pkt, &t->slot, &ip, &mac),
+				 cut ? VS_ASKED_NOTHING : VS_ASKED_NEIGHBOUR);
+		tf_ether(t, mac, tf_mac(0, 21), 0x86dd);
+		tf_ip6_hdr(t, &from6, &ip6, IPPROTO_ICMPV6, cut ? 254 : 255, 24);
+		tf_zero(t, 8)[0] = 136;
+		tf_bytes(t, from6.b, 16);
+		tf_sum(t, 54, 2);
+		tf_pkt(t, 0, VS_HDR_BYTES);
+		assert_int_equal(vs_answer_host(&t->pkt, &t->slot, &ip6, &mac),
+				 cut ? VS_ASKED_NOTHING : VS_ASKED_NEIGHBOUR);
+		tf_ether(t, mac, tf_mac(0, 11), 0x0800);
+		tf_ip4_hdr(t, &from, &ip, IPPROTO_ICMP, 64, 0, 36 * (1 - cut));
+		if (!cut)
+			tf_zero(t, 36)[0] = 3;
+		tf_pkt(t, 0, VS_HDR_BYTES);
+		assert_int_equal(vs_answer_host(&t->pkt, &t->slot, &ip, &mac),
+				 cut ? VS_ASKED_NOTHING : VS_ASKED_ERROR);
+	}
+	tf_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_echo),
 		cmocka_unit_test(test_echo_fragments),
+		cmocka_unit_test(test_host),
+		cmocka_unit_test(test_host_hears),
 	};
 
 	return cmocka_run_group_tests(tests, tf_setup, NULL);
