@@ -5,7 +5,8 @@
  * Accepts: admitted packets (fid set, source address valid for its port).
  * Guarantees: the packet stands in the output list of each port it goes to, never in that of the
  *	port it came from.
- * Drops: reserved_mac, hairpin, storm, flood_budget, no_receiver, unknown_unicast.
+ * Drops: reserved_mac, hairpin, storm, flood_budget, no_receiver, unknown_unicast,
+ *	no_lookup_record.
  *
  * DOC: theory of operation: receivers
  *
@@ -15,6 +16,8 @@
  * | unicast, known at a group      | members of the group           | hairpin                 |
  * | unicast, unknown               | first n_unknown of the members | unknown_unicast, or     |
  * |                                | of its fid                     | no_receiver if all are  |
+ * | the same, in a virtual subnet  | nobody                         | no_lookup_record        |
+ * | that does not learn            |                                |                         |
  * | broadcast, multicast           | all members of its fid         | no_receiver             |
  *
  * Members are ports that are up. All but the first row are floods: copies, under the byte budget
@@ -39,6 +42,9 @@
  * A hint is good as long as the table's generation is the same: that changes before the grace
  * period after which an entry's place is used for another address. Guests whose addresses share
  * a slot throw each other out of it, and pay for a look-up as they would without.
+ *
+ * Where there are tenants, sources are learnt by a step of its own: route, which stands between it
+ * and the rest, gives packets other addresses.
  *
  * And a frame with the addresses of the frame before it goes where that went, if its source was
  * known and its destination one port: there is nothing to learn and nothing to look up.
@@ -266,6 +272,16 @@ static enum vs_drop copy_to_group(struct vs_ctx *ctx, const struct vs_port_hot *
 	return VS_DROP_NONE;
 }
 
+/* A tenant's frame that no record is for: may it go to everybody? */
+static bool floods_unknown(const struct vs_ctx *ctx, const struct vs_pkt *pkt)
+{
+	const struct vs_subnet *subnet = NULL;
+
+	if (ctx->conf->nvgre)
+		subnet = vs_subnet_of_fid(ctx->conf->nvgre, pkt->fid);
+	return subnet && (subnet->flags & VS_SUBNET_LEARN);
+}
+
 /* To one port, which its address is known at. */
 static void forward(struct vs_ctx *ctx, uint16_t in_port, uint16_t out, uint8_t index)
 {
@@ -295,6 +311,8 @@ static __rte_always_inline enum vs_drop find(struct vs_ctx *ctx, const struct vs
 		if (is_group(out))
 			return copy_to_group(ctx, port, pkt, index,
 					     &group[out - VS_FDB_GROUP_BASE]);
+		if (pkt->vid == VS_VID_TENANT && !floods_unknown(ctx, pkt))
+			return VS_DROP_NO_LOOKUP_RECORD;
 		return flood(ctx, port, pkt, index, domain_of(ctx, pkt)->n_unknown);
 	}
 	if (out == port->id)
@@ -312,12 +330,19 @@ static bool is_same_flow(const struct vs_pkt *a, const struct vs_pkt *b)
 	       a->in_port == b->in_port;
 }
 
+/* Have packets' sources been learnt already? */
+enum learning {
+	LEARN_NOW,
+	LEARNT_BEFORE,
+};
+
 /*
  * The whole stage; @sorted: packets that are in queues; @placed: packets that are where they
  * belong. Made once for each of the three.
  */
 static __rte_always_inline void look_up_burst(struct vs_ctx *ctx, struct vs_burst *burst,
-					      uint64_t sorted, uint64_t placed)
+					      uint64_t sorted, uint64_t placed,
+					      enum learning learning)
 {
 	const struct vs_pkt *before = NULL; /* its source is known, and it went to @to alone */
 	uint16_t to = VS_FDB_NO_PORT;
@@ -336,7 +361,7 @@ static __rte_always_inline void look_up_burst(struct vs_ctx *ctx, struct vs_burs
 			continue;
 		}
 		key = make_pair_key(pkt);
-		before = learn(ctx, port, pkt, key.src) ? pkt : NULL;
+		before = learning == LEARNT_BEFORE || learn(ctx, port, pkt, key.src) ? pkt : NULL;
 		to = VS_FDB_NO_PORT;
 		if (sorted >> i & 1) {
 			/* Whose it is was found when it was sorted (vmq/classify.c). */
@@ -354,15 +379,44 @@ static __rte_always_inline void look_up_burst(struct vs_ctx *ctx, struct vs_burs
 
 void vs_lookup(struct vs_ctx *ctx, struct vs_burst *burst)
 {
-	look_up_burst(ctx, burst, 0, 0);
+	look_up_burst(ctx, burst, 0, 0, LEARN_NOW);
 }
 
 void vs_lookup_queues(struct vs_ctx *ctx, struct vs_burst *burst)
 {
-	look_up_burst(ctx, burst, burst->sorted, 0);
+	look_up_burst(ctx, burst, burst->sorted, 0, LEARN_NOW);
+}
+
+/* Is the source the tenants' router, which is on every host, and behind no port? */
+static bool is_from_router(const struct vs_nvgre *nv, const struct vs_pkt *pkt)
+{
+	const struct vs_subnet *subnet = nv ? vs_subnet_of_fid(nv, pkt->fid) : NULL;
+
+	return subnet && rte_is_same_ether_addr(&vs_l2_eth(pkt)->src_addr, &subnet->router);
+}
+
+void vs_learn_tenants(struct vs_ctx *ctx, struct vs_burst *burst)
+{
+	const struct vs_pkt *before = NULL; /* its source is known */
+	unsigned int i;
+
+	for (i = 0; i < burst->n; i++) {
+		const struct vs_pkt *pkt = &burst->pkt[i];
+		const struct vs_port_hot *port = &ctx->conf->port[pkt->in_port];
+
+		if (pkt->drop || burst->placed >> i & 1)
+			continue;
+		if (before && is_same_flow(pkt, before))
+			continue;
+		before = NULL;
+		if (unlikely(is_from_router(ctx->conf->nvgre, pkt)))
+			continue;
+		if (learn(ctx, port, pkt, make_pair_key(pkt).src))
+			before = pkt;
+	}
 }
 
 void vs_lookup_tenants(struct vs_ctx *ctx, struct vs_burst *burst)
 {
-	look_up_burst(ctx, burst, burst->sorted, burst->placed);
+	look_up_burst(ctx, burst, burst->sorted, burst->placed, LEARNT_BEFORE);
 }

@@ -46,6 +46,8 @@ static const struct vs_stage pipeline[] = {
 	{"decap", {NULL, NULL, vs_nvgre_decap}, NULL},
 	/* 4: may its port send this frame? */
 	{"admit", {vs_admit, vs_admit, vs_admit_tenants}, NULL},
+	/* 5: learn the source, before it is another one */
+	{"learn", {NULL, NULL, vs_learn_tenants}, NULL},
 	/* 5: to which subnet, and which host? */
 	{"route", {NULL, NULL, vs_nvgre_route}, NULL},
 	/* 5: learn the source, find the destination */

@@ -25,6 +25,9 @@ void vs_lookup(struct vs_ctx *ctx, struct vs_burst *burst);
 /** vs_lookup_queues() - the same behind classify: what is in a queue goes to its port */
 void vs_lookup_queues(struct vs_ctx *ctx, struct vs_burst *burst);
 
+/** vs_learn_tenants() - what lookup learns, where there are tenants: in front of route */
+void vs_learn_tenants(struct vs_ctx *ctx, struct vs_burst *burst);
+
 /** vs_lookup_tenants() - the same behind classify, decap and route */
 void vs_lookup_tenants(struct vs_ctx *ctx, struct vs_burst *burst);
 

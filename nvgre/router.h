@@ -11,13 +11,6 @@
 #include "dataplane/core/nvgre.h"
 #include "dataplane/core/pkt.h"
 
-enum {
-	/** Errors that one subnet's packets may make a worker answer with in a second. */
-	VS_ROUTER_ERRORS_PPS = 1000,
-	/** Rate limits of one worker; subnets whose fids have the same lower bits share one. */
-	VS_ROUTER_PACES = 256,
-};
-
 /** Where a packet comes from. */
 enum vs_router_from {
 	VS_FROM_GUEST,

@@ -145,6 +145,7 @@ struct vs_ctx {
 	struct vs_port_stats *port_stats[VS_PORTS_MAX]; /* set by control while the id is unused */
 	struct vs_switch_stats switch_stats[VS_SWITCHES_MAX];
 	struct vs_port_pace pace[VS_PORTS_MAX];
+	struct vs_pace router_pace[VS_ROUTER_PACES]; /* of ICMP errors, by fid */
 	struct vs_reported reported[VS_REPORTED_SLOTS];
 	struct vs_hint hint[VS_HINT_SLOTS];
 	struct vs_event_ring events;

@@ -101,6 +101,11 @@ enum {
 	/** Of a port that may have more, on a switch without a limit. */
 	VS_MTU_DEFAULT = 9216,
 
+	/** ICMP errors that the packets of one subnet may make a worker answer with in a second. */
+	VS_ROUTER_ERRORS_PPS = 1000,
+	/** Rate limits for them; subnets whose fids have the same lower bits share one. */
+	VS_ROUTER_PACES = 256,
+
 	VS_STORM_DEFAULT_PPS = 10000,
 	VS_MAX_MACS_DEFAULT = 1024,
 	VS_FDB_SIZE_DEFAULT = 8192,
