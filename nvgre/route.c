@@ -2,12 +2,12 @@
 /*
  * Stage 5, route: the distributed router.
  *
- * Accepts: admitted packets; of those that came out of a tunnel (burst->inner), burst->via[] is the
- *	host that they came from.
- * Guarantees: a tenant's packet is in the subnet of its destination, with the addresses that it has
- *	there. Of one that leaves by the tunnel to one host, that host stands in burst->via[], and it
- *	is sorted to the tunnel port; NULL there: to all of its subnet. What the router answers is
- *	the answer, placed where the packet came from.
+ * Accepts: admitted packets; of those that came out of a tunnel (burst->inner), burst->via[] is
+ *	the host that they came from.
+ * Guarantees: a tenant's packet is in the subnet of its destination, with the addresses that it
+ *	has there. Of one that leaves by the tunnel to one host, that host stands in burst->via[],
+ *	and it is sorted to the tunnel port; NULL there: to all of its subnet. What the router
+ *	answers is the answer, placed where the packet came from.
  * Drops: arp_bad, nd_bad, router_spoof, gateway_spoof, router_header, martian, to_router,
  *	ttl_exceeded, no_route, no_lookup_record, mtu_tunnel, hairpin.
  *

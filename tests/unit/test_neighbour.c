@@ -88,7 +88,7 @@ static void test_arp(void **state)
 	assert_left_alone(t, tf_send(t, 0, VS_FROM_GUEST));
 	arp(t, all, REQUEST, tf_mac(0, 11), me, tf_ip4(2, 1));
 	assert_left_alone(t, tf_send(t, 0, VS_FROM_GUEST));
-	/* To the router itself, and to whom it asks for: only he knows whether he is still there. */
+	/* To the router itself; to whom it asks for: he knows whether he is still there. */
 	arp(t, tf_router_mac(0), REQUEST, tf_mac(0, 11), me, tf_ip4(1, 1));
 	assert_arp_reply(t, tf_send(t, 0, VS_FROM_GUEST), tf_router_mac(0), tf_ip4(1, 1), me);
 	arp(t, tf_mac(0, 11), REQUEST, tf_mac(0, 11), me, tf_ip4(1, 11));
