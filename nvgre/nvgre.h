@@ -17,6 +17,20 @@ void vs_nvgre_route(struct vs_ctx *ctx, struct vs_burst *burst);
 /** vs_nvgre_encap() - stage 7, see encap.c */
 void vs_nvgre_encap(struct vs_ctx *ctx, struct vs_burst *burst);
 
+/* ---- outer.c: headers of tunnel packets */
+
+/**
+ * vs_outer_build() - the way to @remote from one of our own provider addresses
+ * @peer:	gets @outer, @outer_len, @l3, @is4, @ip, @local, @uplink, @vid and @fid; the rest
+ *		of it is the caller's
+ * @tag:	VLAN that frames to it are tagged with; 0: none, for they are on the uplink's own
+ *
+ * No worker may see @peer yet. Return: 0; -EINVAL, and @peer is as it was: the addresses are of
+ * different kinds, or @tag is no VLAN.
+ */
+int vs_outer_build(struct vs_peer *peer, const struct vs_pa *pa, const struct vs_ip *remote,
+		   uint16_t tag);
+
 /* ---- tunnel.c: the port */
 
 /** What a tunnel port can do for a worker; its device is a struct vs_tunnel. */

@@ -1,26 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Outer headers: made once for each peer, put in front of frames, and judged when frames arrive.
+ * Outer headers: made once for each peer (vs_outer_build(), nvgre.h), put in front of frames, and
+ * judged when frames arrive.
  */
 #ifndef VS_NVGRE_OUTER_H
 #define VS_NVGRE_OUTER_H
 
 #include "dataplane/core/pkt.h"
+#include "nvgre/nvgre.h"
 #include "nvgre/wire.h"
 
 #include <stdint.h>
-
-/**
- * vs_outer_build() - the way to @remote from one of our own provider addresses
- * @peer:	gets @outer, @outer_len, @l3, @is4, @ip, @local, @uplink, @vid and @fid; the rest
- *		of it is the caller's
- * @tag:	VLAN that frames to it are tagged with; 0: none, for they are on the uplink's own
- *
- * No worker may see @peer yet. Return: 0; -EINVAL, and @peer is as it was: the addresses are of
- * different kinds, or @tag is no VLAN.
- */
-int vs_outer_build(struct vs_peer *peer, const struct vs_pa *pa, const struct vs_ip *remote,
-		   uint16_t tag);
 
 /**
  * vs_outer_put() - the outer header in front of an inner frame
