@@ -45,6 +45,8 @@ enum {
 	VSS_IDLE = 12 * VSS_FRAMES,
 };
 
+struct vss_tenants;
+
 /** Workers that do not run, by what they have to visit. */
 enum vss_worker {
 	VSS_WORKER_IDLE,  /* VSS_IDLE queue pairs that send nothing */
@@ -104,6 +106,7 @@ extern const size_t vss_n_cases;
  * @fdb:	of the switch
  * @scratch:	a table that new addresses are learnt in
  * @vmq:	a queue for each receiver, for stages that sort
+ * @tenants:	bursts for the stages that only run where there are tenants
  * @schedule:	of each worker
  * @sink:	results of functions that are called for their cost only
  * @bursts:	sent so far
@@ -117,6 +120,7 @@ struct vss_world {
 	struct vs_fdb *fdb;
 	struct vs_fdb *scratch;
 	struct vs_vmq *vmq;
+	struct vss_tenants *tenants;
 	struct vs_schedule *schedule[VSS_WORKERS];
 	uintptr_t sink;
 	uint64_t bursts;
@@ -178,6 +182,28 @@ int vss_world_offer(struct vss_world *w);
  * Return: 0; -EPROTO, after a line on standard error, when it is not what was sent.
  */
 int vss_world_collect(struct vss_world *w);
+
+/* ---- tenant.c */
+
+/** vss_tenants_new() - w->tenants: tunnel packets around frames of the case's length. 0, -errno. */
+int vss_tenants_new(struct vss_world *w);
+
+/** vss_tenants_free() - NULL is fine. */
+void vss_tenants_free(struct vss_tenants *t);
+
+/** vss_tenants_offer() - the bursts are as before the stages. */
+void vss_tenants_offer(struct vss_tenants *t);
+
+/** vss_tenants_done() - has every stage that ran done its work? */
+bool vss_tenants_done(const struct vss_tenants *t);
+
+/**
+ * vss_tenants_decap(), vss_tenants_route(), vss_tenants_encap() - the stages: from an uplink; from
+ * a guest to one of another host, one behind the other
+ */
+void vss_tenants_decap(struct vss_tenants *t);
+void vss_tenants_route(struct vss_tenants *t);
+void vss_tenants_encap(struct vss_tenants *t);
 
 /** What a stage is to the pipeline. */
 enum vss_kind {

@@ -21,8 +21,10 @@
 	X(ingress, "ingress", VSS_PIPELINE, "vs_offload_ingress",                       \
 	  vs_offload_ingress(w->ctx, w->burst))                                         \
 	X(classify, "classify", VSS_PIPELINE, "vs_vmq_classify", sort(w))               \
+	X(decap, "decap", VSS_PIPELINE, "vs_nvgre_decap", vss_tenants_decap(w->tenants)) \
 	X(l2_tags, "l2-tags", VSS_PART, "vs_l2_tag", read_tags(w))                     \
 	X(admit, "admit", VSS_PIPELINE, "vs_admit", vs_admit(w->ctx, w->burst))         \
+	X(route, "route", VSS_PIPELINE, "vs_nvgre_route", vss_tenants_route(w->tenants)) \
 	X(fdb_find, "fdb-find", VSS_PART, "vs_fdb_find", find_destinations(w))          \
 	X(lookup, "lookup", VSS_PIPELINE, "vs_lookup", vs_lookup(w->ctx, w->burst))     \
 	X(merge, "merge", VSS_PIPELINE, "vs_offload_merge",                             \
@@ -30,6 +32,7 @@
 	X(release, "release", VSS_PIPELINE, "vs_release", vs_release(w->ctx, w->burst)) \
 	X(fixup, "fixup", VSS_PIPELINE, "vs_offload_fixup",                             \
 	  vs_offload_fixup(w->ctx, w->burst))                                           \
+	X(encap, "encap", VSS_PIPELINE, "vs_nvgre_encap", vss_tenants_encap(w->tenants)) \
 	X(tx, "tx", VSS_PIPELINE, "vs_tx", vs_tx(w->ctx, w->burst))                     \
 	X(rx_done, "rx-done", VSS_ENDS, "rx_done", give_back(w))                        \
 	X(fdb_learn, "fdb-learn", VSS_PART, "vs_fdb_learn", learn_all(w))               \

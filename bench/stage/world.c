@@ -353,6 +353,9 @@ static int build(struct vss_world *w)
 	if (err)
 		return complain("cannot build the switch", err);
 	fill_conf(w);
+	err = vss_tenants_new(w);
+	if (err)
+		return complain("cannot build the tenants' tables", err);
 	err = connect_drivers(w);
 	if (!err)
 		err = vss_case_prefill(w->kind, w->driver[0]);
@@ -399,6 +402,7 @@ void vss_world_free(struct vss_world *w)
 	vs_fdb_free(w->fdb);
 	vs_fdb_free(w->scratch);
 	vs_vmq_free(w->vmq);
+	vss_tenants_free(w->tenants);
 	if (w->rcu.qsbr)
 		vs_rcu_fini(&w->rcu);
 	if (w->ctx && w->ctx->events.ring)
@@ -443,6 +447,7 @@ int vss_world_offer(struct vss_world *w)
 
 	w->burst->n = 0;
 	w->burst->n_ext = 0;
+	vss_tenants_offer(w->tenants);
 	if (w->kind->parts)
 		ready_schedules(w);
 	w->ctx->pair = 0;
@@ -486,5 +491,7 @@ int vss_world_collect(struct vss_world *w)
 	}
 	if (sent != w->bursts * copies || bytes < (uint64_t)copies * w->kind->len)
 		return complain("frames were lost", -EPROTO);
+	if (!vss_tenants_done(w->tenants))
+		return complain("a tenant's frames were lost", -EPROTO);
 	return 0;
 }
