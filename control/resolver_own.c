@@ -93,6 +93,29 @@ static int make_own(const struct own_switch *old, const struct vs_pa *pa, uint32
 	return 0;
 }
 
+/* Is it what there is already? Every snapshot asks. */
+static bool is_known(const struct own_switch *sw, const struct vs_pa *pa, uint32_t n_pas,
+		     const struct vs_pa_route *route, uint32_t n_routes)
+{
+	uint32_t i;
+
+	if (sw->n_pas != n_pas || sw->n_routes != n_routes)
+		return false;
+	for (i = 0; i < n_pas; i++) {
+		if (!vs_ip_equal(&sw->pa[i].prefix.ip, &pa[i].prefix.ip) ||
+		    sw->pa[i].prefix.len != pa[i].prefix.len || !is_same(&sw->pa[i], &pa[i]))
+			return false;
+	}
+	for (i = 0; i < n_routes; i++) {
+		if (!vs_ip_equal(&sw->route[i].prefix.ip, &route[i].prefix.ip) ||
+		    sw->route[i].prefix.len != route[i].prefix.len ||
+		    !vs_ip_equal(&sw->route[i].via, &route[i].via) ||
+		    sw->route[i].metric != route[i].metric)
+			return false;
+	}
+	return true;
+}
+
 /* Has the peer the neighbour that it is to have? */
 static bool is_well_placed(const struct own_switch *sw, const struct held_peer *p)
 {
@@ -135,6 +158,8 @@ int vs_resolver_config(struct vs_resolver *r, unsigned int sw, const struct vs_p
 	uint32_t i;
 	int err;
 
+	if (is_known(&r->sw[sw], pa, n_pas, route, n_routes))
+		return 0;
 	err = make_own(&r->sw[sw], pa, n_pas, route, n_routes, now_ms, &next);
 	if (err)
 		return err;
@@ -158,7 +183,7 @@ void vs_resolver_set_mtu(struct vs_resolver *r, unsigned int sw, uint16_t mtu)
 	for (i = 0; i < r->n_peers; i++) {
 		struct held_peer *p = r->peer[i];
 
-		if (!p || p->sw != sw)
+		if (!p || p->sw != sw || p->pmtu.base == mtu)
 			continue;
 		p->pmtu.base = mtu;
 		resolver_store(p);
