@@ -96,7 +96,8 @@ static enum vs_asked answer_arp(struct vs_pkt *pkt, struct vs_hdr_slot *slot,
 
 	if (!vs_arp_read(pkt, &arp))
 		return VS_ASKED_NOTHING;
-	if (arp.op == RTE_ARP_OP_REPLY)
+	/* A request for the sender's own address asks nobody: it announces (RFC 5227, 3). */
+	if (arp.op == RTE_ARP_OP_REPLY || vs_ip_equal(&arp.spa, &arp.tpa))
 		return VS_ASKED_NEIGHBOUR;
 	if (arp.op != RTE_ARP_OP_REQUEST || !vs_ip_equal(&arp.tpa, ip))
 		return VS_ASKED_NOTHING;

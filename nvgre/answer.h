@@ -58,7 +58,7 @@ void vs_answer_place(const struct vs_answer *answer, struct vs_pkt *pkt, struct 
 enum vs_asked {
 	VS_ASKED_NOTHING,   /* none of the following */
 	VS_ASKED_ANSWERED,  /* the packet is the answer now */
-	VS_ASKED_NEIGHBOUR, /* an ARP reply or neighbour advertisement: for who resolves */
+	VS_ASKED_NEIGHBOUR, /* ARP reply or announcement, advertisement: for who resolves */
 	VS_ASKED_ERROR,     /* an ICMP error: for who keeps MTUs */
 };
 

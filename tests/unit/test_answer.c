@@ -189,13 +189,36 @@ static void test_host_hears(void **state)
 	tf_free(t);
 }
 
+/* Who asks for its own address asks nobody, but says who has it: even if it is ours. */
+static void test_announcement(void **state)
+{
+	const struct rte_ether_addr mac = tf_mac(9, 1);
+	const uint8_t arp[] = {0, 1, 8, 0, 6, 4, 0, 1};
+	struct vs_ip ip = tf_ip4(7, 7);
+	struct tf *t = tf_new();
+	unsigned int host;
+
+	for (host = 1; host < 8; host += 6) {
+		struct vs_ip from = tf_ip4(7, host);
+
+		tf_ether(t, mac, tf_mac(0, 11), 0x0806);
+		tf_bytes(t, arp, sizeof(arp));
+		tf_bytes(t, tf_mac(0, 11).addr_bytes, 6);
+		tf_bytes(t, from.b + 12, 4);
+		tf_zero(t, 6);
+		tf_bytes(t, from.b + 12, 4);
+		tf_pkt(t, 0, VS_HDR_BYTES);
+		assert_int_equal(vs_answer_host(&t->pkt, &t->slot, &ip, &mac), VS_ASKED_NEIGHBOUR);
+	}
+	tf_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_echo),
-		cmocka_unit_test(test_echo_fragments),
-		cmocka_unit_test(test_host),
-		cmocka_unit_test(test_host_hears),
+		cmocka_unit_test(test_echo),         cmocka_unit_test(test_echo_fragments),
+		cmocka_unit_test(test_host),         cmocka_unit_test(test_host_hears),
+		cmocka_unit_test(test_announcement),
 	};
 
 	return cmocka_run_group_tests(tests, tf_setup, NULL);
