@@ -83,7 +83,6 @@ void vs_answer_place(const struct vs_answer *answer, struct vs_pkt *pkt, struct 
 	pkt->hdr = slot->bytes;
 	pkt->hdr_len = answer->n;
 	pkt->len = answer->n;
-	pkt->ext = NULL;
 	pkt->n_ext = 0;
 	memset(&pkt->vnet, 0, sizeof(pkt->vnet));
 	memset(&pkt->debt, 0, sizeof(pkt->debt));

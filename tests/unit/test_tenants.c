@@ -141,13 +141,18 @@ static void net_free(struct net *n)
 /* The frame that stands in n->tf is sent by a port. */
 static void visit(struct net *n, uint16_t port)
 {
+	static struct vs_burst burst;
 	struct sf *s = n->sf;
+	struct vs_pkt *pkt = &n->tf->pkt;
 
 	tf_pkt(n->tf, 0, VS_HDR_BYTES);
-	s->burst->pkt[0] = n->tf->pkt;
-	s->burst->pkt[0].in_port = port;
-	s->burst->n = 1;
-	sf_visit(s, port, 0);
+	/* Decap wants a packet's extents among those of the burst. */
+	burst.ext[0] = n->tf->ext[0];
+	pkt->ext = burst.ext;
+	pkt->in_port = port;
+	s->dev[port].send = pkt;
+	s->dev[port].n_send = 1;
+	(void)vs_pipeline_visit(s->ctx, &s->conf->port[port], 0, &burst);
 	sf_audit(s);
 }
 
