@@ -358,7 +358,7 @@ static uint16_t uplink_mtu(const struct vs_model *m, uint16_t uplink)
 
 void model_resolve_follow(struct vs_model *m)
 {
-	static const struct timeval period = {.tv_usec = VS_HOP_LATER_MS * 1000};
+	static const struct timeval period = {.tv_usec = VS_HOP_LATER_MS * 1000L};
 	struct model_resolve *mr = m->resolve;
 	struct vs_pa pa[VS_PAS_MAX];
 	unsigned int sw;
