@@ -114,9 +114,14 @@ static void test_next_hop(void **state)
 	step = tf_send(t, 0, VS_FROM_GUEST);
 	assert_ptr_equal(step.via, &t->peer);
 	tf_check_routed(t, step, 1, 77, 64);
-	/* It is none of IPv6. */
+	/* It is none of IPv6, nor is IPv6's one of IPv4. */
 	tf_to_router(t, 0, tf_ip6(77, 1), 64, 0, 100);
 	tf_assert_error(t, tf_send(t, 0, VS_FROM_GUEST), 0, 1, 0);
+	*r = (struct vs_ca_route){.subnet = &t->subnet[1]};
+	tf_to_router(t, 0, tf_ip6(77, 1), 64, 0, 100);
+	tf_check_routed(t, tf_send(t, 0, VS_FROM_GUEST), 1, 77, 64);
+	tf_to_router(t, 0, tf_ip4(77, 1), 64, TF_DF, 100);
+	tf_assert_error(t, tf_send(t, 0, VS_FROM_GUEST), 0, 3, 0);
 	tf_free(t);
 }
 

@@ -79,6 +79,15 @@ static void test_no_errors(void **state)
 	tf_assert_dropped(tf_send(t, 0, VS_FROM_GUEST), VS_DROP_NO_ROUTE);
 	tf_to_router(t, 0, dst, 64, TF_MF, 10);
 	tf_assert_error(t, tf_send(t, 0, VS_FROM_GUEST), 0, 3, 0);
+	/* About ICMP that is no error it is. */
+	tf_ether(t, tf_router_mac(0), tf_mac(0, 11), 0x0800);
+	tf_ip4_hdr(t, &ours, &dst, IPPROTO_ICMP, 64, 0, 36);
+	tf_zero(t, 36)[0] = 8;
+	tf_assert_error(t, tf_send(t, 0, VS_FROM_GUEST), 0, 3, 0);
+	tf_ether(t, tf_router_mac(0), tf_mac(0, 21), 0x86dd);
+	tf_ip6_hdr(t, &ours6, &dst6, IPPROTO_ICMPV6, 64, 56);
+	tf_zero(t, 56)[0] = 128;
+	tf_assert_error(t, tf_send(t, 0, VS_FROM_GUEST), 0, 1, 0);
 	/* An ICMP message whose type is beyond the frame. */
 	tf_ether(t, tf_router_mac(0), tf_mac(0, 11), 0x0800);
 	tf_ip4_hdr(t, &ours, &dst, IPPROTO_ICMP, 64, 0, 0);

@@ -195,6 +195,11 @@ static void test_routed(void **state)
 	assert_int_equal(ev.type, VS_EVENT_LEARN);
 	assert_int_equal(ev.fid, TF_FID);
 	assert_memory_equal(&ev.mac, &me, 6);
+	memcpy(n->tf->frame + 6, &n->tf->subnet[0].router, 6);
+	visit(n, 0);
+	assert_only(n, -1);
+	assert_int_equal(sf_drops(s, 0, VS_DROP_ROUTER_SPOOF), 1);
+	assert_int_equal(sf_events(s, NULL), 0);
 	net_free(n);
 }
 
