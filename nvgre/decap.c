@@ -60,6 +60,8 @@ enum {
 /**
  * struct visit - the frames of one burst
  * @tunnel:	the switch's tunnel port, that @n frames of @bytes came out of so far
+ * @head, @outer, @subnet: of the last tunnel packet over IPv4 without a tag that was for us; @subnet
+ *		NULL: there was none
  * @source:	of the last frame
  */
 struct visit {
@@ -70,6 +72,9 @@ struct visit {
 	uint16_t tunnel;
 	uint32_t n;
 	uint64_t bytes;
+	uint8_t head[VS_OUTER_USUAL];
+	struct vs_outer outer;
+	const struct vs_subnet *subnet;
 	struct vs_source source;
 };
 
@@ -166,6 +171,20 @@ static const struct vs_subnet *find_subnet(const struct visit *v, uint32_t vsid)
 	return subnet && subnet->sw == v->port->sw ? subnet : NULL;
 }
 
+/* The frame in a packet whose outer header is right, and that is for us. */
+static enum vs_drop unpack(struct visit *v, unsigned int i, const struct vs_outer *outer,
+			   const struct vs_subnet *subnet)
+{
+	enum vs_drop drop = vs_unpack(v->burst, i, outer);
+
+	if (unlikely(drop))
+		return drop;
+	enter(v, i, subnet);
+	drop = vs_source_check(v->ctx, &v->source, subnet, &v->burst->pkt[i], &outer->src);
+	v->burst->via[i] = v->source.via;
+	return drop;
+}
+
 static enum vs_drop take_tunnel(struct visit *v, unsigned int i, const struct rte_ether_addr *mac)
 {
 	struct vs_pkt *pkt = &v->burst->pkt[i];
@@ -183,13 +202,30 @@ static enum vs_drop take_tunnel(struct visit *v, unsigned int i, const struct rt
 	subnet = find_subnet(v, outer.vsid);
 	if (!subnet)
 		return VS_DROP_NVGRE_UNKNOWN_VSID;
-	drop = vs_unpack(v->burst, i, &outer);
-	if (drop)
-		return drop;
-	enter(v, i, subnet);
-	drop = vs_source_check(v->ctx, &v->source, subnet, pkt, &outer.src);
-	v->burst->via[i] = v->source.via;
-	return drop;
+	if (outer.inner_at == VS_OUTER_USUAL) {
+		memcpy(v->head, pkt->hdr, sizeof(v->head));
+		v->outer = outer;
+		v->subnet = subnet;
+	}
+	return unpack(v, i, &outer, subnet);
+}
+
+/*
+ * Packets from the same host for the same subnet, the usual ones, are compared with one that was
+ * judged. Return: was it such a one? If not it is untouched, and may be anything.
+ */
+static bool take_again(struct visit *v, unsigned int i)
+{
+	struct vs_pkt *pkt = &v->burst->pkt[i];
+	enum vs_drop drop;
+
+	if (!v->subnet || vs_debt_owes(&pkt->debt) || pkt->len > v->port->max_frame ||
+	    (pkt->n_ext && pkt->hdr_len < VS_HDR_BYTES) || !vs_outer_again(pkt, v->head, &v->outer))
+		return false;
+	drop = unpack(v, i, &v->outer, v->subnet);
+	if (unlikely(drop))
+		vs_pkt_drop(v->ctx, pkt, drop);
+	return true;
 }
 
 /* ---- the rest that is for a provider address */
@@ -372,7 +408,7 @@ static void look_at_all(struct vs_ctx *ctx, struct vs_burst *burst, const struct
 
 	v.tunnel = v.nv->tunnel[port->sw];
 	for (i = 0; i < burst->n; i++) {
-		if (!burst->pkt[i].drop)
+		if (!burst->pkt[i].drop && !take_again(&v, i))
 			look(&v, i);
 	}
 	if (v.n)

@@ -27,6 +27,10 @@ enum {
 	IP4_AT_LEN = 2,
 	IP4_AT_ID = 4,
 	IP4_AT_SUM = 10,
+	/* Of a frame over IPv4 without a tag. */
+	AT_FRAGMENT = 14 + 6,
+	AT_ADDRESSES = 14 + 12,
+	AT_GRE = 14 + 20,
 	IP6_AT_LEN = 4,
 	IP6_VERSION = 0x60000000,
 	IP6_CLASS_SHIFT = 20,
@@ -203,6 +207,22 @@ static bool may_send6(const struct vs_ip *ip)
 	       !vs_ip_equal(ip, &loopback);
 }
 
+/* The sum of an IPv4 header of 20 bytes, as its words lie in memory; of a right one all ones. */
+static uint16_t sum_ip4(const void *ip)
+{
+	uint64_t word[2];
+	uint32_t last;
+	uint64_t sum;
+
+	memcpy(word, ip, sizeof(word));
+	memcpy(&last, (const uint8_t *)ip + sizeof(word), sizeof(last));
+	sum = (word[0] & UINT32_MAX) + (word[0] >> 32) + (word[1] & UINT32_MAX) + (word[1] >> 32) +
+	      last;
+	sum = (sum & UINT16_MAX) + (sum >> 16 & UINT16_MAX) + (sum >> 32);
+	sum = (sum & UINT16_MAX) + (sum >> 16);
+	return (uint16_t)(sum + (sum >> 16));
+}
+
 /*
  * Options are refused, and so are extension headers: no tunnel end sends any, and a source
  * route would ask for more than unpacking. @c: behind the Ethernet header; @ret_len: bytes behind
@@ -219,7 +239,7 @@ static enum vs_drop take_ip4(struct vs_cursor *c, struct vs_outer *o, uint32_t *
 		return VS_DROP_NVGRE_HEADER;
 	if (ip->version_ihl != RTE_IPV4_VHL_DEF)
 		return VS_DROP_NVGRE_OPTIONS;
-	if (rte_raw_cksum(ip, sizeof(*ip)) != UINT16_MAX)
+	if (sum_ip4(ip) != UINT16_MAX)
 		return VS_DROP_NVGRE_CSUM;
 	if (ip->fragment_offset & RTE_BE16(VS_IP4_FRAGMENT))
 		return VS_DROP_NVGRE_FRAGMENT;
@@ -329,4 +349,51 @@ enum vs_drop vs_outer_take(const struct vs_pkt *pkt, struct vs_outer *ret)
 	o.inner_len = len - VS_NVGRE_GRE;
 	*ret = o;
 	return VS_DROP_NONE;
+}
+
+/* The bits in which two words differ. */
+static uint64_t differ64(const uint8_t *a, const uint8_t *b)
+{
+	uint64_t x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x ^ y;
+}
+
+static uint32_t differ32(const uint8_t *a, const uint8_t *b)
+{
+	uint32_t x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x ^ y;
+}
+
+/* MACs, EtherType, version and TOS; fragment, TTL, protocol; addresses; GRE but for the FlowID. */
+static bool is_like(const uint8_t *at, const uint8_t *head)
+{
+	const uint64_t key = differ64(at + AT_GRE, head + AT_GRE) &
+			     rte_cpu_to_be_64(~UINT64_C(0xff));
+
+	return !(differ64(at, head) | differ64(at + 8, head + 8) |
+		 differ32(at + AT_FRAGMENT, head + AT_FRAGMENT) |
+		 differ64(at + AT_ADDRESSES, head + AT_ADDRESSES) | key);
+}
+
+bool vs_outer_again(const struct vs_pkt *pkt, const uint8_t *head, struct vs_outer *outer)
+{
+	const uint32_t before = sizeof(struct rte_ether_hdr);
+	const uint8_t *ip = pkt->hdr + before;
+	const struct rte_ether_hdr *inner = (const void *)(pkt->hdr + VS_OUTER_USUAL);
+	uint32_t len;
+
+	if (pkt->hdr_len < VS_OUTER_USUAL + sizeof(*inner) || !is_like(pkt->hdr, head) ||
+	    sum_ip4(ip) != UINT16_MAX || vs_l2_is_tag(inner->ether_type))
+		return false;
+	len = (uint32_t)ip[IP4_AT_LEN] << 8 | ip[IP4_AT_LEN + 1];
+	if (len > pkt->len - before || len < VS_OUTER_USUAL - before + sizeof(*inner))
+		return false;
+	outer->inner_len = len - (VS_OUTER_USUAL - before);
+	return true;
 }

@@ -62,4 +62,18 @@ struct vs_outer {
  */
 enum vs_drop vs_outer_take(const struct vs_pkt *pkt, struct vs_outer *ret);
 
+/** Bytes of an outer header over IPv4 without a tag. */
+enum { VS_OUTER_USUAL = 14 + 20 + 8 };
+
+/**
+ * vs_outer_again() - does a frame have the outer header of another one?
+ * @pkt:	as for vs_outer_take()
+ * @head:	the first VS_OUTER_USUAL bytes of a frame that vs_outer_take() took
+ * @outer:	what it said of that one; becomes what it would say of @pkt
+ *
+ * Return: true: but for length, id, checksum and FlowID, and these are right. false: @pkt may be
+ * anything, also a frame that is right, and @outer is as it was.
+ */
+bool vs_outer_again(const struct vs_pkt *pkt, const uint8_t *head, struct vs_outer *outer);
+
 #endif

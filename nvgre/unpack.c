@@ -56,14 +56,12 @@ static void draw(struct vs_burst *burst, struct vs_pkt *pkt, uint32_t n)
 	}
 }
 
-void vs_unpack_fill(struct vs_burst *burst, unsigned int i)
+void vs_unpack_draw(struct vs_burst *burst, unsigned int i)
 {
 	struct vs_pkt *pkt = &burst->pkt[i];
 	const uint32_t want = RTE_MIN(pkt->len, (uint32_t)VS_HDR_BYTES);
 	const uint32_t n = want - RTE_MIN(want, (uint32_t)pkt->hdr_len);
 
-	if (n == 0)
-		return;
 	if (pkt->ext->data != pkt->hdr + pkt->hdr_len || pkt->ext->len < n) {
 		memmove(burst->hdr[i].bytes, pkt->hdr, pkt->hdr_len);
 		pkt->hdr = burst->hdr[i].bytes;

@@ -6,12 +6,19 @@
 #include "dataplane/core/pkt.h"
 #include "nvgre/outer.h"
 
+/** vs_unpack_draw() - vs_unpack_fill() of a packet with extents */
+void vs_unpack_draw(struct vs_burst *burst, unsigned int i);
+
 /**
  * vs_unpack_fill() - packet @i has VS_HDR_BYTES private bytes, or all that it has
  *
  * Its extents are in burst->ext, and nobody else writes or reads what they point to.
  */
-void vs_unpack_fill(struct vs_burst *burst, unsigned int i);
+static inline void vs_unpack_fill(struct vs_burst *burst, unsigned int i)
+{
+	if (burst->pkt[i].n_ext && burst->pkt[i].hdr_len < VS_HDR_BYTES)
+		vs_unpack_draw(burst, i);
+}
 
 /**
  * vs_unpack() - packet @i, a tunnel packet, becomes the frame in it
