@@ -60,8 +60,8 @@ enum {
 /**
  * struct visit - the frames of one burst
  * @tunnel:	the switch's tunnel port, that @n frames of @bytes came out of so far
- * @head, @outer, @subnet: of the last tunnel packet over IPv4 without a tag that was for us; @subnet
- *		NULL: there was none
+ * @head, @outer, @subnet: of the last tunnel packet over IPv4 without a tag that was for us;
+ *		@subnet NULL: there was none
  * @source:	of the last frame
  */
 struct visit {
