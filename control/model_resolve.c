@@ -165,7 +165,7 @@ static const struct vs_learner_ops learner_ops = {
 
 /* ---- out by the tunnel port ---- */
 
-static void send_frame(void *ctx, unsigned int sw, const struct vs_pa *pa, const uint8_t *frame,
+static bool send_frame(void *ctx, unsigned int sw, const struct vs_pa *pa, const uint8_t *frame,
 		       uint32_t len)
 {
 	static struct vs_log_limit limit = {.burst = 3, .interval_s = 60};
@@ -177,11 +177,12 @@ static void send_frame(void *ctx, unsigned int sw, const struct vs_pa *pa, const
 
 	(void)pa;
 	if (!port || !port->dev || port->kind->ops != &vs_tunnel_ops)
-		return;
+		return false;
 	err = vs_tunnel_inject(port->dev, frame, len);
 	if (err)
 		vs_log_limited(&limit, VS_LOG_WARNING, "%s: a frame is lost: %s", port->name,
 			       strerror(-err));
+	return err == 0;
 }
 
 static const struct vs_resolver_ops resolver_ops = {.send = send_frame, .tell = on_news};

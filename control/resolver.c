@@ -123,7 +123,7 @@ void resolver_announce(struct vs_resolver *r, unsigned int sw, const struct vs_p
 	uint8_t frame[VS_NEIGH_FRAME];
 	uint32_t len = vs_neigh_announce(frame, &self);
 
-	r->ops->send(r->ctx, sw, pa, frame, len);
+	(void)r->ops->send(r->ctx, sw, pa, frame, len);
 }
 
 static void ask(struct vs_resolver *r, const struct neighbour *n, const struct rte_ether_addr *to)
@@ -132,7 +132,8 @@ static void ask(struct vs_resolver *r, const struct neighbour *n, const struct r
 	uint8_t frame[VS_NEIGH_FRAME];
 	uint32_t len = vs_neigh_ask(frame, &self, &n->ip, to);
 
-	r->ops->send(r->ctx, n->sw, &n->pa, frame, len);
+	/* One that is lost is asked again. */
+	(void)r->ops->send(r->ctx, n->sw, &n->pa, frame, len);
 }
 
 /* May one more question be asked? (Generic cell rate algorithm, as struct vs_pace.) */
@@ -142,7 +143,8 @@ static enum vs_hop_limit look_at_pace(struct vs_resolver *r, uint64_t now_us)
 
 	if (r->pace_us < now_us || r->pace_us - now_us > 2000000)
 		r->pace_us = now_us;
-	return r->pace_us - now_us + step > 1000000 ? VS_HOP_ASK_LATER : VS_HOP_MAY_ASK;
+	return r->pace_us - now_us > step * (VS_RESOLVER_BURST - 1) ? VS_HOP_ASK_LATER
+								    : VS_HOP_MAY_ASK;
 }
 
 static void release(struct vs_resolver *r, struct held_peer *p)
@@ -151,8 +153,10 @@ static void release(struct vs_resolver *r, struct held_peer *p)
 
 	while ((frame = vs_wait_take(&p->wait, &r->room)) != NULL) {
 		memcpy(frame->bytes, &p->to->hop.mac, RTE_ETHER_ADDR_LEN);
-		r->ops->send(r->ctx, p->sw, &p->to->pa, frame->bytes, frame->len);
-		p->sent++;
+		if (r->ops->send(r->ctx, p->sw, &p->to->pa, frame->bytes, frame->len))
+			p->sent++;
+		else
+			p->wait.lost++;
 		free(frame);
 	}
 }

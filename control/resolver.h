@@ -16,8 +16,12 @@
 struct vs_resolver;
 
 enum {
-	/** Questions a second, of all neighbours together, and so many at once. */
+	/**
+	 * Questions a second, of all neighbours together, and how many at once: no more than find
+	 * room on their way out beside frames that waited.
+	 */
 	VS_RESOLVER_ASKS = 200,
+	VS_RESOLVER_BURST = 32,
 	/** An own address that somebody else claims is defended so often (RFC 5227, 2.4). */
 	VS_RESOLVER_DEFEND_MS = 10000,
 	/** An own address is announced twice, so far apart (RFC 5227, 3). */
@@ -46,11 +50,12 @@ struct vs_resolver_news {
 
 /**
  * struct vs_resolver_ops - what it works with
- * @send:	a complete frame goes out by the uplink of switch @sw, from own address @pa; copied
+ * @send:	a complete frame goes out by the uplink of switch @sw, from own address @pa; copied.
+ *		Returns false: there is no room, and it is lost
  * @tell:	something happened
  */
 struct vs_resolver_ops {
-	void (*send)(void *ctx, unsigned int sw, const struct vs_pa *pa, const uint8_t *frame,
+	bool (*send)(void *ctx, unsigned int sw, const struct vs_pa *pa, const uint8_t *frame,
 		     uint32_t len);
 	void (*tell)(void *ctx, const struct vs_resolver_news *news);
 };

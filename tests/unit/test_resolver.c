@@ -28,6 +28,7 @@ static const struct rte_ether_addr mac_b = {{0x02, 0, 0, 0, 0, 0x0b}};
 struct world {
 	struct vs_resolver *r;
 	uint64_t now;
+	bool no_room;
 	unsigned int sent;
 	unsigned int questions;
 	unsigned int frames;
@@ -45,7 +46,7 @@ static struct vs_ip ip4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
 	return vs_ip_make4(bytes);
 }
 
-static void fake_send(void *ctx, unsigned int sw, const struct vs_pa *pa, const uint8_t *frame,
+static bool fake_send(void *ctx, unsigned int sw, const struct vs_pa *pa, const uint8_t *frame,
 		      uint32_t len)
 {
 	struct world *w = ctx;
@@ -53,6 +54,8 @@ static void fake_send(void *ctx, unsigned int sw, const struct vs_pa *pa, const 
 
 	assert_int_equal(sw, SW);
 	assert_true(rte_is_same_ether_addr(&pa->mac, &our_mac));
+	if (w->no_room)
+		return false;
 	w->sent++;
 	if (is_arp)
 		w->questions++;
@@ -61,6 +64,7 @@ static void fake_send(void *ctx, unsigned int sw, const struct vs_pa *pa, const 
 	memcpy(&w->last_to, frame, sizeof(w->last_to));
 	w->last_len = RTE_MIN(len, (uint32_t)sizeof(w->last));
 	memcpy(w->last, frame, w->last_len);
+	return true;
 }
 
 static void fake_tell(void *ctx, const struct vs_resolver_news *news)
@@ -310,15 +314,41 @@ static void test_many_peers(void **state)
 		assert_int_equal(vs_resolver_add(w.r, SW, &peer[i], 1500, w.now), 0);
 		hold(&w, &peer[i], 1);
 	}
-	assert_true(w.questions <= VS_RESOLVER_ASKS);
+	assert_int_equal(w.questions, VS_RESOLVER_BURST);
 	wait_ms(&w, 1000);
-	assert_true(w.questions <= 2 * VS_RESOLVER_ASKS + VS_RESOLVER_ASKS / 10);
-	assert_true(w.questions > VS_RESOLVER_ASKS);
+	assert_true(w.questions <= VS_RESOLVER_BURST + VS_RESOLVER_ASKS);
+	assert_true(w.questions > VS_RESOLVER_ASKS / 2);
 	wait_ms(&w, 60000);
 	for (i = 0; i < PEERS; i++)
 		assert_true(peer[i].next_hop == VS_NEXT_HOP_FAILED || peer[i].next_hop == 0);
 	end(&w);
 	free(peer);
+}
+
+/* What finds no room on its way out is lost, and in the account. */
+static void test_no_room(void **state)
+{
+	struct vs_peer peer = peer_of(0, ip4(192, 168, 2, 55));
+	struct vs_peer_view view;
+	struct world w;
+
+	begin(&w);
+	assert_int_equal(vs_resolver_add(w.r, SW, &peer, 1500, w.now), 0);
+	hold(&w, &peer, 1);
+	hold(&w, &peer, 2);
+	w.no_room = true;
+	say(&w, peer.ip, &mac_a, true);
+	assert_int_equal(vs_resolver_each(w.r, w.now, count_one, &view), 0);
+	assert_int_equal(view.sent, 0);
+	assert_int_equal(view.lost, 2);
+	assert_int_equal(view.held, 0);
+	/* A question that was lost is asked again. */
+	wait_ms(&w, VS_HOP_GOOD_MS);
+	w.no_room = false;
+	w.questions = 0;
+	wait_ms(&w, VS_HOP_ASK_MS);
+	assert_int_equal(w.questions, 1);
+	end(&w);
 }
 
 static void test_stray_frames(void **state)
@@ -514,6 +544,7 @@ int main(void)
 		cmocka_unit_test(test_ways),
 		cmocka_unit_test(test_routes_come_and_go),
 		cmocka_unit_test(test_too_big),
+		cmocka_unit_test(test_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
