@@ -259,6 +259,44 @@ static void test_tunnel(void **state)
 	net_free(n);
 }
 
+/* Frames with the header of the one before: what was said of that holds, as far as it fits. */
+static void test_alike(void **state)
+{
+	/* Bytes of payload; 0: to a local guest; 1: with the same addresses, but said to be ARP */
+	static const uint16_t len[] = {200, 200, 1500, 1430, 1431, 200, 0, 0, 200, 1, 200};
+	static struct vs_burst burst;
+	static struct vs_pkt send[RTE_DIM(len)];
+	static uint8_t bytes[RTE_DIM(len)][VS_HDR_BYTES];
+	const struct rte_ether_addr local = tf_mac(0, 21);
+	struct net *n = net_new();
+	struct tf *t = n->tf;
+	unsigned int i;
+	uint16_t old;
+
+	(void)vs_fdb_learn(n->sf->fdb, TF_FID, &local, 1, VS_FDB_STATIC, 0, &old);
+	n->sf->conf->port[1].fid = TF_FID;
+	for (i = 0; i < RTE_DIM(len); i++) {
+		tf_to_router(t, 0, tf_ip4(1, 12), 64, TF_DF, len[i]);
+		memcpy(t->frame, &t->record[len[i] == 0 ? 2 : 1].mac, 6);
+		if (len[i] == 1)
+			t->frame[13] = 6;
+		tf_pkt(t, 0, VS_HDR_BYTES);
+		memcpy(bytes[i], t->pkt.hdr, t->pkt.hdr_len);
+		send[i] = t->pkt;
+		send[i].hdr = bytes[i];
+	}
+	n->sf->dev[0].send = send;
+	n->sf->dev[0].n_send = RTE_DIM(len);
+	(void)vs_pipeline_visit(n->sf->ctx, &n->sf->conf->port[0], 0, &burst);
+	sf_audit(n->sf);
+	/* 1430 and its headers are 1458 bytes. */
+	assert_int_equal(got(n, UPLINK), 6);
+	assert_int_equal(got(n, 1), 2);
+	assert_int_equal(got(n, 0), 2);
+	assert_int_equal(sf_drops(n->sf, 0, VS_DROP_ARP_BAD), 1);
+	net_free(n);
+}
+
 /* The other host asks for the gateway: the answer goes back to it. */
 static void test_answer_through_tunnel(void **state)
 {
@@ -379,7 +417,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_routed),    cmocka_unit_test(test_answered),
 		cmocka_unit_test(test_tunnel),    cmocka_unit_test(test_answer_through_tunnel),
-		cmocka_unit_test(test_isolation),
+		cmocka_unit_test(test_isolation), cmocka_unit_test(test_alike),
 	};
 
 	return cmocka_run_group_tests(tests, tf_setup, NULL);
