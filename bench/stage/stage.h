@@ -198,10 +198,11 @@ void vss_tenants_offer(struct vss_tenants *t);
 bool vss_tenants_done(const struct vss_tenants *t);
 
 /**
- * vss_tenants_decap(), vss_tenants_route(), vss_tenants_encap() - the stages: from an uplink; from
- * a guest to one of another host, one behind the other
+ * vss_tenants_decap(), vss_tenants_learn(), vss_tenants_route(), vss_tenants_encap() - the stages:
+ * from an uplink; from a guest to one of another host, one behind the other
  */
 void vss_tenants_decap(struct vss_tenants *t);
+void vss_tenants_learn(struct vss_tenants *t);
 void vss_tenants_route(struct vss_tenants *t);
 void vss_tenants_encap(struct vss_tenants *t);
 

@@ -24,6 +24,7 @@
 	X(decap, "decap", VSS_PIPELINE, "vs_nvgre_decap", vss_tenants_decap(w->tenants)) \
 	X(l2_tags, "l2-tags", VSS_PART, "vs_l2_tag", read_tags(w))                     \
 	X(admit, "admit", VSS_PIPELINE, "vs_admit", vs_admit(w->ctx, w->burst))         \
+	X(learn, "learn", VSS_PIPELINE, "vs_learn_tenants", vss_tenants_learn(w->tenants)) \
 	X(route, "route", VSS_PIPELINE, "vs_nvgre_route", vss_tenants_route(w->tenants)) \
 	X(fdb_find, "fdb-find", VSS_PART, "vs_fdb_find", find_destinations(w))          \
 	X(lookup, "lookup", VSS_PIPELINE, "vs_lookup", vs_lookup(w->ctx, w->burst))     \

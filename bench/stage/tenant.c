@@ -8,6 +8,7 @@
 
 #include "dataplane/core/hdr.h"
 #include "dataplane/core/nvgre.h"
+#include "dataplane/stages.h"
 #include "nvgre/nvgre.h"
 
 #include <rte_hash.h>
@@ -22,6 +23,8 @@ enum {
 	VSID = 5001,
 	UPLINK = VSS_PORTS + VSS_IDLE,
 	TUNNEL,
+	GUEST,
+	PORTS = GUEST + 1 - UPLINK,
 	OUTER = 14 + 20 + 8,
 	L3 = 14,
 	FIDS = VSS_FID + 1,
@@ -42,7 +45,8 @@ struct vss_tenants {
 	struct vs_record record[2];
 	struct rte_hash *by_mac;
 	struct rte_hash *by_ca;
-	struct vs_port_stats stats[2];
+	struct vs_fdb *fdb;
+	struct vs_port_stats stats[PORTS];
 	uint32_t len;    /* of an inner frame */
 	uint32_t stride; /* bytes of an outer frame, and room in front */
 	uint8_t *bytes;
@@ -93,6 +97,20 @@ static int fill_records(struct vss_tenants *t)
 		return -ENOMEM;
 	err = add_record(t, 0, NULL);
 	return err ? err : add_record(t, 1, &t->peer);
+}
+
+/* The guest that sends is known. */
+static int fill_fdb(struct vss_world *w, struct vss_tenants *t)
+{
+	const struct rte_ether_addr mac = guest(0);
+	uint16_t old;
+	int err;
+
+	err = vs_fdb_new(&w->rcu, 64, &t->fdb);
+	if (!err)
+		(void)vs_fdb_learn(t->fdb, VSS_FID, &mac, GUEST, VS_FDB_LEARNT, w->ctx->now_s,
+				   &old);
+	return err;
 }
 
 static int fill_peer(struct vss_tenants *t)
@@ -146,22 +164,20 @@ static void fill_tables(struct vss_tenants *t)
 
 static void fill_ports(struct vss_world *w, struct vss_tenants *t)
 {
+	static const uint16_t flags[PORTS] = {VS_PORT_MANY, VS_PORT_TUNNEL};
 	unsigned int i;
 
-	for (i = UPLINK; i <= TUNNEL; i++) {
+	for (i = UPLINK; i <= GUEST; i++) {
 		w->conf->port[i] = (struct vs_port_hot){
-			.fdb = w->fdb,
+			.fdb = t->fdb,
 			.max_frame = VS_MTU_DEFAULT + sizeof(struct rte_ether_hdr),
 			.id = (uint16_t)i,
 			.sw = VSS_SWITCH,
 			.fid = VSS_FID,
-			.flags = VS_PORT_ADMIN_UP | VS_PORT_UP |
-				 (i == UPLINK ? VS_PORT_MANY : VS_PORT_TUNNEL),
+			.flags = VS_PORT_ADMIN_UP | VS_PORT_UP | flags[i - UPLINK],
 		};
 		t->ctx->port_stats[i] = &t->stats[i - UPLINK];
 	}
-	for (i = 0; i < VSS_PORTS; i++)
-		t->ctx->port_stats[i] = &w->stats[i];
 	w->conf->nvgre = &t->nv;
 	t->ctx->conf = w->conf;
 	t->ctx->now_tsc = w->ctx->now_tsc;
@@ -285,7 +301,7 @@ void vss_tenants_offer(struct vss_tenants *t)
 		uint8_t *bytes = frame_of(t, i);
 
 		put(t->in, bytes, OUTER + t->len, bytes, UPLINK);
-		put(t->out, frame_of(t, VSS_FRAMES + i), t->len, t->out->hdr[i].bytes, 0);
+		put(t->out, frame_of(t, VSS_FRAMES + i), t->len, t->out->hdr[i].bytes, GUEST);
 		t->out->via[i] = &t->peer;
 		vs_out_add(t->ctx, TUNNEL, (uint8_t)i);
 	}
@@ -306,6 +322,11 @@ void vss_tenants_decap(struct vss_tenants *t)
 {
 	t->decapped = true;
 	vs_nvgre_decap(t->ctx, t->in);
+}
+
+void vss_tenants_learn(struct vss_tenants *t)
+{
+	vs_learn_tenants(t->ctx, t->out);
 }
 
 void vss_tenants_route(struct vss_tenants *t)
@@ -334,7 +355,9 @@ int vss_tenants_new(struct vss_world *w)
 	t->out = rte_zmalloc("vss_burst", sizeof(*t->out), RTE_CACHE_LINE_SIZE);
 	if (!t->ctx || !t->in || !t->out)
 		return -ENOMEM;
-	err = fill_peer(t);
+	err = fill_fdb(w, t);
+	if (!err)
+		err = fill_peer(t);
 	if (!err)
 		err = fill_records(t);
 	if (!err)
@@ -350,6 +373,7 @@ void vss_tenants_free(struct vss_tenants *t)
 {
 	if (!t)
 		return;
+	vs_fdb_free(t->fdb);
 	rte_hash_free(t->by_mac);
 	rte_hash_free(t->by_ca);
 	rte_free(t->ctx);
