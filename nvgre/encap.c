@@ -97,7 +97,9 @@ static struct vs_pkt *make(struct vs_ctx *ctx, const struct packing *p, const st
 		.bare_vid = peer->vid,
 	};
 	*ext++ = (struct vs_extent){.data = p->pkt->hdr, .len = p->pkt->hdr_len};
-	memcpy(ext, p->pkt->ext, p->pkt->n_ext * sizeof(*ext));
+	/* An answer of the switch has no list at all. */
+	if (p->pkt->n_ext)
+		memcpy(ext, p->pkt->ext, p->pkt->n_ext * sizeof(*ext));
 	return made;
 }
 
