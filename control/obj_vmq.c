@@ -3,6 +3,12 @@
 
 #include "control/model_show.h"
 
+/* Hyper-V's first form of VMQ, of Windows Server 2008 R2, gone with 2012. */
+static const char direct[] =
+	"refused: a card that writes into a guest's memory lets the guest change headers while the "
+	"switch judges them, which is why Hyper-V withdrew it in 2012. A frame is copied once, "
+	"after it was judged";
+
 static int put(const struct vs_vmq_view *view, void *ctx)
 {
 	struct vs_msg *msg = vs_call_begin(ctx);
@@ -18,6 +24,7 @@ static int put(const struct vs_vmq_view *view, void *ctx)
 	vs_msg_put_str(msg, VS_ATTR_VMQ_STATE, view->state);
 	if (view->is_default) {
 		vs_msg_put_u32(msg, VS_ATTR_VMQ_QUEUES, view->limit);
+		vs_msg_put_str(msg, VS_ATTR_VMQ_DIRECT, direct);
 	} else {
 		vs_msg_put_u32(msg, VS_ATTR_VMQ_WEIGHT, view->weight);
 		vs_msg_put_str(msg, VS_ATTR_VMQ_FILTERS, view->filters);

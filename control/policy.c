@@ -169,6 +169,7 @@ static const struct vs_attr_spec specs[VS_ATTR_COUNT_] = {
 	[VS_ATTR_VMQ_WANTED]     = {.name = "vmq-wanted", .type = VS_TLV_U32},
 	[VS_ATTR_VMQ_ASTRAY]     = {.name = "vmq-astray", .type = VS_TLV_U64},
 	[VS_ATTR_VMQ_STATE]      = {.name = "vmq-state", .type = VS_TLV_TEXT},
+	[VS_ATTR_VMQ_DIRECT]     = {.name = "vmq-direct", .type = VS_TLV_TEXT},
 	[VS_ATTR_PAIR_SENT]      = {.name = "pair-sent", .type = VS_TLV_BYTES},
 	[VS_ATTR_PAIR_RECEIVED]  = {.name = "pair-received", .type = VS_TLV_BYTES},
 	[VS_ATTR_PAIRS_ON]       = {.name = "pairs-on", .type = VS_TLV_U32},

@@ -209,6 +209,7 @@ enum vs_attr {
 	VS_ATTR_VMQ_ASTRAY = 197,  /* u64: frames that came by its hw queue and are not for it */
 	VS_ATTR_VMQ_STATE = 198,   /* text: of a queue; default: it has none of its own */
 	VS_ATTR_NODE = 199,        /* u32: NUMA node of a worker's processor, or of a card */
+	VS_ATTR_VMQ_DIRECT = 200,  /* text: why no card writes into the memory of guests */
 	/* queue pairs: which worker visits which, and why; loads in hundredths of a per cent */
 	VS_ATTR_PLACE = 206,
 	VS_ATTR_PAIR = 207,       /* u32: queue pair of a port */

@@ -29,6 +29,19 @@ static void put_queue(struct out *o, const struct nlattr *const *tb)
 				     : "default");
 }
 
+/* What is said once for each uplink. */
+static void put_default(struct out *o, const struct nlattr *const *tb)
+{
+	const char *direct = cli_str(tb, VS_ATTR_VMQ_DIRECT);
+
+	out_note(o, "%s", cli_str(tb, VS_ATTR_REASON));
+	/* An older daemon does not say it. */
+	if (!direct)
+		return;
+	out_str(o, OUT_ONLY_JSON, "direct", "DIRECT", direct);
+	out_note(o, "straight into guests: %s", direct);
+}
+
 static int show_record(const struct nlattr *const *tb, void *ctx)
 {
 	struct out *o = &((struct cli *)ctx)->out;
@@ -58,7 +71,7 @@ static int show_record(const struct nlattr *const *tb, void *ctx)
 	out_str(o, OUT_ONLY_JSON, "reason", "REASON", cli_str(tb, VS_ATTR_REASON));
 	out_str(o, OUT_ONLY_JSON, "text", "TEXT", text);
 	if (is_default)
-		out_note(o, "%s", cli_str(tb, VS_ATTR_REASON));
+		put_default(o, tb);
 	if (text)
 		out_note(o, "%s", text);
 	out_row_end(o);

@@ -166,6 +166,7 @@ def test_queues(client, rundir):
     default, p, q = client.ask("vmq-get", switch="ext")
     assert [row["port"] for row in client.ask("vmq-get")] == ["ext.uplink", "p", "q"]
     assert (default["port"], default["queue"], default["vmq-queues"]) == ("ext.uplink", 0, 1)
+    assert "copied once" in default["vmq-direct"] and "vmq-direct" not in p
     assert (p["port"], p["vmq-weight"], p["vmq-filters"]) == ("p", 7, f"{MAC} untagged")
     assert (p["engine"], p["vmq-wanted"], p["vmq-astray"]) == ("soft", 1, 0) and p["queue"]
     assert "queue" not in q and q["text"]

@@ -218,6 +218,17 @@ def test_captured(lan, engine):
     assert len(set(seen)) == 2
 
 
+def test_not_straight_into_guests(lan):
+    """No card writes into the memory of a guest, and why is said, once for each uplink."""
+    lan.add("one", "mac", "02:00:00:00:00:01", mac=raw("02:00:00:00:00:01"))
+    for mode in ("off", "soft"):
+        lan.daemon.check("vmq", "set", "lan", mode)
+        told = {port: row.get("direct") for port, row in rows(lan).items()}
+        assert told.pop(lan.uplink).startswith("refused: ") and told == {"one": None}
+        text = lan.daemon.check("vmq", "show", "lan")
+        assert text.count("straight into guests: refused: ") == 1 and "copied once" in text
+
+
 def test_refused(lan):
     """What has no queues says so, and nothing changes."""
     lan.daemon.check("switch", "add", "inside", "type", "private")
