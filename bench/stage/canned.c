@@ -12,23 +12,27 @@
 /* clang-format off */
 const struct vss_case vss_cases[] = {
 	{"unicast-64", "32 frames of 64 bytes to one port, addresses learnt",
-	 64, VSS_TO_ONE, VSS_SOURCE_LEARNT, true, VSS_NO_STREAM},
+	 64, VSS_TO_ONE, VSS_SOURCE_LEARNT, true, VSS_NO_STREAM, 1},
 	{"unicast-1514", "32 frames of 1514 bytes to one port, addresses learnt",
-	 1514, VSS_TO_ONE, VSS_SOURCE_LEARNT, false, VSS_NO_STREAM},
+	 1514, VSS_TO_ONE, VSS_SOURCE_LEARNT, false, VSS_NO_STREAM, 1},
 	{"unicast-9000", "32 frames of 9000 bytes to one port, in merged buffers of 1536 bytes",
-	 9000, VSS_TO_ONE, VSS_SOURCE_LEARNT, false, VSS_NO_STREAM},
+	 9000, VSS_TO_ONE, VSS_SOURCE_LEARNT, false, VSS_NO_STREAM, 1},
 	{"spread-64", "32 frames of 64 bytes to 8 ports in turn, addresses learnt",
-	 64, VSS_TO_EACH, VSS_SOURCE_LEARNT, false, VSS_NO_STREAM},
+	 64, VSS_TO_EACH, VSS_SOURCE_LEARNT, false, VSS_NO_STREAM, 1},
+	{"sorted-64", "the same sorted by a card: 32 frames from the hw queue of a port, ports in turn",
+	 64, VSS_SORTED, VSS_SOURCE_LEARNT, false, VSS_NO_STREAM, 1},
+	{"sorted-few-64", "the same with few in each hw queue: 8 visits of 4 frames",
+	 64, VSS_SORTED, VSS_SOURCE_LEARNT, false, VSS_NO_STREAM, 8},
 	{"flood-64", "32 broadcasts of 64 bytes, each to 8 ports",
-	 64, VSS_TO_ALL, VSS_SOURCE_LEARNT, false, VSS_NO_STREAM},
+	 64, VSS_TO_ALL, VSS_SOURCE_LEARNT, false, VSS_NO_STREAM, 1},
 	{"learn-64", "32 frames of 64 bytes to one port, each from an unknown address",
-	 64, VSS_TO_ONE, VSS_SOURCE_NEW, false, VSS_NO_STREAM},
+	 64, VSS_TO_ONE, VSS_SOURCE_NEW, false, VSS_NO_STREAM, 1},
 	{"stream-merged", "32 TCP segments of 1514 bytes from a wire to one port: merged into one",
-	 1514, VSS_TO_ONE, VSS_SOURCE_LEARNT, false, VSS_MERGED},
+	 1514, VSS_TO_ONE, VSS_SOURCE_LEARNT, false, VSS_MERGED, 1},
 	{"stream-apart", "the same, merging switched off",
-	 1514, VSS_TO_ONE, VSS_SOURCE_LEARNT, false, VSS_APART},
+	 1514, VSS_TO_ONE, VSS_SOURCE_LEARNT, false, VSS_APART, 1},
 	{"stream-mixed", "32 TCP segments of 1514 bytes, each of another flow: none to merge",
-	 1514, VSS_TO_ONE, VSS_SOURCE_LEARNT, false, VSS_MIXED},
+	 1514, VSS_TO_ONE, VSS_SOURCE_LEARNT, false, VSS_MIXED, 1},
 };
 /* clang-format on */
 const size_t vss_n_cases = RTE_DIM(vss_cases);
@@ -60,17 +64,25 @@ struct rte_ether_addr vss_mac_new(unsigned int i)
 	return (struct rte_ether_addr){{0x02, 0, 0, 0x11, (uint8_t)(i >> 8), (uint8_t)i}};
 }
 
-static struct rte_ether_addr destination(const struct vss_case *kind, unsigned int i)
+unsigned int vss_case_port(const struct vss_case *kind, unsigned int i)
 {
 	switch (kind->target) {
 	case VSS_TO_EACH:
-		return vss_mac(1 + i % VSS_RECEIVERS);
+		return 1 + i % VSS_RECEIVERS;
+	case VSS_SORTED:
+		return 1 + i / (VSS_FRAMES / kind->visits) % VSS_RECEIVERS;
 	case VSS_TO_ALL:
-		return (struct rte_ether_addr){{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 	case VSS_TO_ONE:
 		break;
 	}
-	return vss_mac(1);
+	return 1;
+}
+
+static struct rte_ether_addr destination(const struct vss_case *kind, unsigned int i)
+{
+	if (kind->target == VSS_TO_ALL)
+		return (struct rte_ether_addr){{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+	return vss_mac(vss_case_port(kind, i));
 }
 
 /* IPv4 and TCP headers, checksums right, of segment @i; the payload is there. */
@@ -125,20 +137,22 @@ static void write_frame(const struct vss_case *kind, unsigned int i, uint8_t *at
 
 int vss_case_prefill(const struct vss_case *kind, struct vsg_guest *driver)
 {
-	struct iovec frame[VSS_FRAMES];
+	/* Where the port depends on the visit, so does what comes after a burst. */
+	const unsigned int n = kind->target == VSS_SORTED ? VSS_RING : VSS_FRAMES;
+	struct iovec frame[VSS_RING];
 	unsigned int i;
 	uint8_t *bytes;
 	int err;
 
-	bytes = malloc((size_t)VSS_FRAMES * kind->len);
+	bytes = malloc((size_t)n * kind->len);
 	if (!bytes)
 		return -ENOMEM;
-	for (i = 0; i < VSS_FRAMES; i++) {
+	for (i = 0; i < n; i++) {
 		frame[i].iov_base = bytes + (size_t)i * kind->len;
 		frame[i].iov_len = kind->len;
 		write_frame(kind, i, frame[i].iov_base);
 	}
-	err = vsg_net_tx_prefill(driver, 0, frame, VSS_FRAMES);
+	err = vsg_net_tx_prefill(driver, 0, frame, n);
 	free(bytes);
 	return err;
 }

@@ -34,15 +34,18 @@ static bool is_whole(const struct vss_stage *s)
 /* Run stages @first to @last - 1 on a burst, but those that are not of this case. */
 static int run_group(struct vss_world *w, struct runner *r, size_t first, size_t last)
 {
+	unsigned int visit;
 	size_t i;
 	int err;
 
-	err = vss_world_offer(w);
-	if (err)
-		return err;
-	for (i = first; i < last; i++) {
-		if (vss_stage_in(&vss_stages[i], w->kind))
-			r->run(r, i, w);
+	for (visit = 0; visit < w->kind->visits; visit++) {
+		err = vss_world_offer(w, visit);
+		if (err)
+			return err;
+		for (i = first; i < last; i++) {
+			if (vss_stage_in(&vss_stages[i], w->kind))
+				r->run(r, i, w);
+		}
 	}
 	return vss_world_collect(w);
 }
@@ -60,6 +63,7 @@ static int run_burst(struct vss_world *w, struct runner *r)
 		if (vss_stage_in(&vss_stages[i], w->kind))
 			err = run_group(w, r, i, i + 1);
 	}
+	w->turn += w->kind->visits;
 	return err;
 }
 
@@ -85,7 +89,8 @@ static void run_timed(struct runner *r, size_t stage, struct vss_world *w)
 	uint64_t begin = rte_rdtsc_precise();
 
 	vss_stages[stage].mark(w);
-	r->ticks[stage * r->repeats + r->turn] = rte_rdtsc_precise() - begin;
+	/* As often as a burst has visits. */
+	r->ticks[stage * r->repeats + r->turn] += rte_rdtsc_precise() - begin;
 }
 
 static int warm_up(struct vss_world *w)

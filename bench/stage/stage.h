@@ -60,6 +60,7 @@ enum vss_target {
 	VSS_TO_ONE,  /* all go to one port */
 	VSS_TO_EACH, /* the ports take turns */
 	VSS_TO_ALL,  /* each goes to all ports: broadcast */
+	VSS_SORTED,  /* the ports take turns by visits, as where each has a hw queue */
 };
 
 /** Does the switch know the source addresses? */
@@ -85,6 +86,7 @@ enum vss_stream {
  * @source:	sources
  * @parts:	measure single functions, too: they cost the same in every case
  * @stream:	what is in the frames
+ * @visits:	in how many visits a burst is taken, each with as many frames
  */
 struct vss_case {
 	const char *name;
@@ -94,6 +96,7 @@ struct vss_case {
 	enum vss_source source;
 	bool parts;
 	enum vss_stream stream;
+	unsigned int visits;
 };
 
 extern const struct vss_case vss_cases[];
@@ -110,6 +113,7 @@ extern const size_t vss_n_cases;
  * @schedule:	of each worker
  * @sink:	results of functions that are called for their cost only
  * @bursts:	sent so far
+ * @turn:	visits before this burst, for who is next
  */
 struct vss_world {
 	const struct vss_case *kind;
@@ -124,6 +128,7 @@ struct vss_world {
 	struct vs_schedule *schedule[VSS_WORKERS];
 	uintptr_t sink;
 	uint64_t bursts;
+	unsigned int turn;
 
 	struct vs_rcu rcu;
 	struct event_base *base;
@@ -143,6 +148,9 @@ const struct vss_case *vss_case_find(const char *name);
 
 /** vss_case_copies() - deliveries that one burst leads to. */
 unsigned int vss_case_copies(const struct vss_case *kind);
+
+/** vss_case_port() - the port that frame @i of the sender's ring is for; not of VSS_TO_ALL. */
+unsigned int vss_case_port(const struct vss_case *kind, unsigned int i);
 
 /**
  * vss_case_prefill() - write the frames of a case into the sender's ring, for vss_world_offer()
@@ -172,10 +180,11 @@ int vss_world_new(const struct vss_case *kind, struct vss_world **ret_world);
 void vss_world_free(struct vss_world *w);
 
 /**
- * vss_world_offer() - the sender posts a burst; the worker's scratch memory is as at a visit's
- * start.
+ * vss_world_offer() - the sender posts the frames of a visit; the worker's scratch memory is as at
+ * its start.
+ * @visit:	which one of the burst
  */
-int vss_world_offer(struct vss_world *w);
+int vss_world_offer(struct vss_world *w, unsigned int visit);
 
 /**
  * vss_world_collect() - the receivers take what was delivered, and give the buffers back

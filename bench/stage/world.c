@@ -421,29 +421,46 @@ void vss_world_free(struct vss_world *w)
 
 /* ---- one burst */
 
-/* Returned frames are taken last in, first out; a stream is to come in its order. */
-static int put_in_order(struct vsg_guest *driver)
+/*
+ * Returned frames are taken last in, first out. Here all of the ring come in its order, from @first
+ * on: each is one descriptor, whose number is that of the frame.
+ */
+static int put_in_order(struct vsg_guest *driver, unsigned int first)
 {
 	struct vsg_pair *p = &driver->pair[0];
 	int n = vsg_net_tx_repost(driver, 0, 0); /* takes back what was sent */
-	uint16_t *stock;
 	unsigned int i;
-	uint16_t first = UINT16_MAX;
 
-	if (n < 0 || p->n_stock < VSS_FRAMES)
+	if (n < 0 || p->n_stock != VSS_RING)
 		return n < 0 ? n : -ENOBUFS;
-	stock = p->stock + p->n_stock - VSS_FRAMES;
-	for (i = 0; i < VSS_FRAMES; i++)
-		first = RTE_MIN(first, stock[i]);
-	for (i = 0; i < VSS_FRAMES; i++)
-		stock[VSS_FRAMES - 1 - i] = (uint16_t)(first + i);
+	for (i = 0; i < VSS_RING; i++)
+		p->stock[VSS_RING - 1 - i] = (uint16_t)((first + i) % VSS_RING);
 	return 0;
 }
 
-int vss_world_offer(struct vss_world *w)
+/* The sender posts the frames of visit @visit, which an uplink would have in one hw queue. */
+static int post(struct vss_world *w, unsigned int visit)
+{
+	const unsigned int frames = VSS_FRAMES / w->kind->visits;
+	const bool sorted = w->kind->target == VSS_SORTED;
+	const unsigned int first = sorted ? (w->turn + visit) * frames % VSS_RING : 0;
+	int n = 0;
+
+	if (sorted)
+		w->vmq->owner[0] = (uint16_t)vss_case_port(w->kind, first);
+	if (sorted || w->kind->stream)
+		n = put_in_order(w->driver[0], first);
+	if (n < 0)
+		return complain("the sender's frames", n);
+	n = vsg_net_tx_repost(w->driver[0], 0, frames);
+	if (n >= 0 && (unsigned int)n != frames)
+		n = -ENOBUFS;
+	return n < 0 ? complain("the sender has no frames", n) : 0;
+}
+
+int vss_world_offer(struct vss_world *w, unsigned int visit)
 {
 	struct vs_event event[EVENTS];
-	int n;
 
 	w->burst->n = 0;
 	w->burst->n_ext = 0;
@@ -463,16 +480,9 @@ int vss_world_offer(struct vss_world *w)
 
 		(void)vs_fdb_remove(w->scratch, &all, NULL, NULL);
 	}
-	n = w->kind->stream ? put_in_order(w->driver[0]) : 0;
-	if (n < 0)
-		return complain("the sender's frames", n);
-	n = vsg_net_tx_repost(w->driver[0], 0, VSS_FRAMES);
-	if (n >= 0 && n != VSS_FRAMES)
-		n = -ENOBUFS;
-	if (n < 0)
-		return complain("the sender has no frames", n);
-	w->bursts++;
-	return 0;
+	if (visit == 0)
+		w->bursts++;
+	return post(w, visit);
 }
 
 int vss_world_collect(struct vss_world *w)
